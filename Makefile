@@ -1,0 +1,50 @@
+# Needs Python 3.11 or newer; all else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quality docs matrix requirements clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# One environment; each stamp says that a list of requirements is in it.
+$(VENV)/%.stamp: requirements/%.txt setup.py
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	touch $@
+
+demo: $(VENV)/demo.stamp ## Start the demo on port 8000
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py load_demo
+	$(BIN)/python manage.py runserver 8000
+
+test: $(VENV)/test.stamp ## Install what the tests need and run them
+	$(BIN)/python -m pytest
+
+quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DJANGO_SETTINGS_MODULE=demo.settings $(BIN)/code_annotations django_find_annotations \
+		--config_file .pii_annotations.yml --lint --coverage
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python manage.py check --fail-level WARNING
+
+docs: $(VENV)/quality.stamp ## Build the documentation; a warning is an error
+	$(BIN)/doc8 docs README.rst CHANGELOG.rst
+	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+matrix: $(VENV)/quality.stamp ## Run the tests on every supported Python and Django
+	$(BIN)/tox run
+
+requirements: $(VENV)/quality.stamp ## Compile requirements/*.in, without any index's address
+	cd requirements && for name in demo test quality; do \
+		../$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
+			--no-emit-find-links --no-emit-trusted-host --output-file $$name.txt $$name.in; done
+
+clean: ## Remove what was built
+	rm -rf $(VENV) .tox docs/_build demo/db.sqlite3

@@ -1,0 +1,55 @@
+"""The app's settings, each read when it is used and never at import; the defaults are the design's."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+
+from .text import host_name
+
+#: The values that ``CREDIT_PATHWAYS_DELIVERY`` may have.
+DELIVERIES = ("inline",)
+
+
+def _get(name: str, default: Any = None) -> Any:
+    return getattr(settings, f"CREDIT_PATHWAYS_{name}", default)
+
+
+def record_source() -> str:
+    """Dotted path of the host's ``RecordSource`` class."""
+    return _get("RECORD_SOURCE", "credit_pathways.records.CatalogRecordSource")
+
+
+def delivery() -> str:
+    """How mail leaves: ``"inline"``, in the request, after commit."""
+    return _get("DELIVERY", "inline")
+
+
+def request_rate() -> str | None:
+    """How many requests and shares one user may make, as ``"15/minute"``; ``None``: unlimited."""
+    return _get("REQUEST_RATE", "15/minute")
+
+
+def platform_name(site: Site) -> str:
+    """Name of the platform as people see it."""
+    return _get("PLATFORM_NAME") or site.name
+
+
+def from_address(site: Site) -> str:
+    """From address of the mails of ``site``."""
+    return _get("FROM_ADDRESS") or f"no-reply@{host_name(site.domain)}"
+
+
+def email_language() -> str:
+    """Language code of the mails: the institution's language, never the learner's."""
+    return _get("EMAIL_LANGUAGE") or settings.LANGUAGE_CODE
+
+
+def link_scheme() -> str:
+    """Scheme of the links in mails: ``"https"`` or ``"http"``."""
+    return _get("LINK_SCHEME", "https")
+
+
+def public_record_url() -> str | None:
+    """Address with ``{uuid}`` of another front end that shows public records, if there is one."""
+    return _get("PUBLIC_RECORD_URL")

@@ -1,0 +1,89 @@
+"""Getting one credit request's email out, and writing down truthfully whether it left."""
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from edx_ace import ace
+from edx_ace.channel import Channel, ChannelType
+from edx_ace.message import Message
+from edx_ace.signals import ACE_MESSAGE_SENT
+
+from .messages import credit_request_message
+from .models import UserCreditPathway
+from .records import ProgramRecord
+
+log = logging.getLogger(__name__)
+
+Status = UserCreditPathway.Status
+
+
+def deliver(credit_request: UserCreditPathway, record: ProgramRecord | None) -> Status:
+    """
+    Send the email of a deliverable credit request, record the outcome, and return the status.
+
+    A request that is not deliverable (sent already, or without a program) is left as it is. Where the database can,
+    the row is locked while its mail is in flight, so that two deliveries of one request cannot both send it.
+
+    Raises:
+        RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). SQLite, whose
+            only lock would stop every other writer meanwhile, has no lock here and so no such check.
+    """
+    with _row_lock():
+        due = UserCreditPathway.objects.deliverable().select_for_update().filter(pk=credit_request.pk)
+        if due.values_list("pk").first():
+            _write_down(credit_request, Status.SENT if _leaves(credit_request, record) else Status.FAILED)
+        else:
+            credit_request.refresh_from_db(fields=["status"])
+    return Status(credit_request.status)
+
+
+def _row_lock() -> AbstractContextManager[Any]:
+    return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
+
+
+def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
+    credit_request.status, credit_request.modified = status, timezone.now()
+    UserCreditPathway.objects.filter(pk=credit_request.pk).update(status=status, modified=credit_request.modified)
+    log.info("credit request %s: %s", credit_request.pk, status)
+
+
+def _leaves(credit_request: UserCreditPathway, record: ProgramRecord | None) -> bool:
+    """Send the email if there is all that it needs, and return whether it left."""
+    if record is None or record.shared_record is None or not credit_request.pathway.email:
+        # No address, and a mail server would not even be asked: Django reports such a mail as sent.
+        log.warning("credit request %s: no record, link or address to send", credit_request.pk)
+        return False
+    try:
+        return _handed_over(credit_request_message(credit_request, record, record.shared_record))
+    except Exception as error:  # noqa: BLE001  whatever goes wrong here, the mail did not leave
+        # The text of the error may hold the learner's name or address; its type does not.
+        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+        return False
+
+
+def _handed_over(message: Message) -> bool:
+    """
+    Send ``message`` and return whether edx-ace reported, by its uuid, that an email channel took it (ADR 0002).
+
+    ``ace.send()`` returns ``None`` whatever happens, and swallows most errors.
+    """
+    reports: list[Channel] = []
+
+    def listen(sender: Channel, message: dict[str, Any], **kwargs: Any) -> None:
+        if message["uuid"] == uuid and sender.channel_type == ChannelType.EMAIL:
+            reports.append(sender)
+
+    uuid = str(message.uuid)
+    ACE_MESSAGE_SENT.connect(listen, weak=False)
+    try:
+        ace.send(message)
+    except Exception as error:
+        if not reports:
+            raise
+        log.warning("message %s left; then came %s", uuid, type(error).__name__)
+    finally:
+        ACE_MESSAGE_SENT.disconnect(listen)
+    return bool(reports)

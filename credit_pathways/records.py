@@ -1,0 +1,103 @@
+"""The seam to the host: the record source, and the program record that it gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.sites.models import Site
+from django.utils.module_loading import import_string
+
+from . import conf
+from .models import Learner, Program, ProgramCertRecord
+
+
+@dataclass(frozen=True)
+class CourseResult:
+    """A learner's best result in one course of a program."""
+
+    name: str
+    school: str
+    #: Key of the course run, such as ``course-v1:DemoX+ST1+2026``.
+    course_id: str
+    #: Verified attempts.
+    attempts: int
+    #: A fraction, 0 to 1, or ``None``.
+    percent_grade: float | Decimal | None
+    letter_grade: str
+    #: Aware; ``None`` if the course is not earned.
+    issue_date: datetime | None
+
+    @property
+    def percent(self) -> int | None:
+        """The grade in per cent, 0 to 100."""
+        return None if self.percent_grade is None else round(self.percent_grade * 100)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a learner got in a program: its courses, and whether it is completed."""
+
+    completed: bool
+    courses: Sequence[CourseResult]
+    #: Aware; ``None`` if not known.
+    last_updated: datetime | None
+
+
+class RecordSource(ABC):
+    """What the host implements, and names in ``CREDIT_PATHWAYS_RECORD_SOURCE`` (ADR 0007)."""
+
+    @abstractmethod
+    def progress(self, user: Learner, program: Program) -> Progress | None:
+        """Return the learner's progress; ``None``: no record here, so there is no page and nothing to request."""
+
+    @abstractmethod
+    def programs(self, user: Learner, site: Site) -> Iterable[Program]:
+        """Return the programs of ``site`` that the learner's list shows."""
+
+
+class CatalogRecordSource(RecordSource):
+    """The default, for a host that has no grades to show: every active program, with no courses."""
+
+    def progress(self, user: Learner, program: Program) -> Progress | None:
+        """Return a progress without courses for an active program, else ``None``."""
+        if program.status != Program.Status.ACTIVE:
+            return None
+        return Progress(completed=False, courses=(), last_updated=program.modified)
+
+    def programs(self, user: Learner, site: Site) -> Iterable[Program]:
+        """Return the site's active programs, by title."""
+        return Program.objects.filter(site=site, status=Program.Status.ACTIVE).order_by("title", "pk")
+
+
+def record_source() -> RecordSource:
+    """Return an instance of the host's record source."""
+    return import_string(conf.record_source())()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramRecord:
+    """What the Program Record page shows. ``shared_record`` is ``None`` while the record is not shared."""
+
+    user: Learner
+    program: Program
+    progress: Progress
+    shared_record: ProgramCertRecord | None
+
+    @property
+    def full_name(self) -> str:
+        """The learner's full name; empty if none is known."""
+        return self.user.get_full_name()
+
+    @property
+    def platform_name(self) -> str:
+        """The platform's name as people see it."""
+        return conf.platform_name(self.program.site)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no course is earned yet."""
+        return not any(course.issue_date for course in self.progress.courses)

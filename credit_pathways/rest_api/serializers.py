@@ -1,0 +1,158 @@
+"""The shapes of the JSON, as the Open edX Learner Record front end expects them (design, "URLs")."""
+
+from typing import Any
+
+from django.template.defaultfilters import slugify
+from rest_framework import serializers
+
+from ..models import MAX_ID, Pathway, UserCreditPathway
+from ..records import ProgramRecord
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    """The body of ``share``."""
+
+    username = serializers.CharField(help_text="The requesting learner's own.")
+
+
+class SendSerializer(ShareSerializer):
+    """The body of ``send``."""
+
+    pathway_id = serializers.IntegerField(min_value=1, max_value=MAX_ID)
+
+
+class SentSerializer(serializers.ModelSerializer[UserCreditPathway]):
+    """What became of a request."""
+
+    class Meta:
+        """The row's id and status."""
+
+        model = UserCreditPathway
+        fields = ("id", "status")
+
+
+class SharedSerializer(serializers.Serializer[Any]):
+    """The public link."""
+
+    url = serializers.URLField()
+
+
+class ProgramSummarySerializer(serializers.Serializer[ProgramRecord]):
+    """A program record in the learner's list."""
+
+    name = serializers.CharField(source="program.title")
+    uuid = serializers.UUIDField(source="program.uuid")
+    partner = serializers.CharField(source="program.school")
+    completed = serializers.BooleanField(source="progress.completed")
+    empty = serializers.BooleanField()
+
+
+class ProgramListSerializer(serializers.Serializer[Any]):
+    """The learner's list."""
+
+    enrolled_programs = ProgramSummarySerializer(many=True)
+
+
+class LearnerSerializer(serializers.Serializer[Any]):
+    """The learner. ``username`` and ``email`` are empty in a public record."""
+
+    full_name = serializers.CharField(allow_blank=True)
+    username = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+
+
+class ProgramSerializer(serializers.Serializer[ProgramRecord]):
+    """The program and how far the learner got in it."""
+
+    name = serializers.CharField(source="program.title")
+    type = serializers.SerializerMethodField()
+    type_name = serializers.CharField(source="program.type")
+    completed = serializers.BooleanField(source="progress.completed")
+    empty = serializers.BooleanField()
+    last_updated = serializers.DateTimeField(source="progress.last_updated", allow_null=True)
+    school = serializers.CharField(source="program.school")
+
+    def get_type(self, record: ProgramRecord) -> str:
+        """Return the type as a slug, such as ``micromasters``."""
+        return slugify(record.program.type)
+
+
+class GradeSerializer(serializers.Serializer[Any]):
+    """The learner's best result in one course."""
+
+    name = serializers.CharField()
+    school = serializers.CharField()
+    attempts = serializers.IntegerField()
+    course_id = serializers.CharField()
+    issue_date = serializers.DateTimeField(allow_null=True)
+    percent_grade = serializers.FloatField(allow_null=True, help_text="A fraction, 0 to 1.")
+    letter_grade = serializers.CharField()
+
+
+class PathwaySerializer(serializers.ModelSerializer[Pathway]):
+    """A requestable pathway. ``status`` is always empty, whatever was requested before (ADR 0001)."""
+
+    status = serializers.SerializerMethodField()
+    is_active = serializers.SerializerMethodField()
+
+    class Meta:
+        """What the front end reads."""
+
+        model = Pathway
+        fields = ("name", "id", "status", "is_active", "pathway_type")
+
+    def get_status(self, pathway: Pathway) -> str:
+        """Return nothing."""
+        return ""
+
+    def get_is_active(self, pathway: Pathway) -> bool:
+        """Return true: a pathway that is not requestable is not listed."""
+        return True
+
+
+class RecordSerializer(serializers.Serializer[Any]):
+    """The program record."""
+
+    learner = LearnerSerializer()
+    program = ProgramSerializer()
+    platform_name = serializers.CharField()
+    grades = GradeSerializer(many=True)
+    pathways = PathwaySerializer(many=True)
+    shared_program_record_uuid = serializers.UUIDField(allow_null=True)
+
+
+class ProgramRecordSerializer(serializers.Serializer[Any]):
+    """A program record, the learner's own or a public one."""
+
+    record = RecordSerializer()
+    is_public = serializers.BooleanField()
+    uuid = serializers.UUIDField()
+    records_help_url = serializers.CharField(allow_blank=True)
+
+
+class RecordQuerySerializer(serializers.Serializer[Any]):
+    """The query string of the program record."""
+
+    is_public = serializers.BooleanField(
+        default=False, help_text="Whether the uuid is a shared program record's; no login is needed then."
+    )
+
+
+class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
+    """A credit request, as it was recorded. ``program`` fields are null in rows from before programs were."""
+
+    username = serializers.CharField(source="user.username")
+    pathway = serializers.CharField(source="pathway.name")
+    institution = serializers.CharField(source="pathway.org_name")
+    program = serializers.CharField(source="program.title", allow_null=True, default=None)
+    program_uuid = serializers.UUIDField(source="program.uuid", allow_null=True, default=None)
+
+    class Meta:
+        """The row, with the names of what it points at."""
+
+        model = UserCreditPathway
+        fields = (
+            "id", "username", "pathway_id", "pathway", "institution", "program_uuid", "program", "status", "created",
+            "modified",
+        )  # fmt: skip
+        read_only_fields = fields

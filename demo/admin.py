@@ -1,0 +1,8 @@
+"""The demo's users in Django admin."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from .models import User
+
+admin.site.register(User, UserAdmin)

@@ -1,0 +1,39 @@
+"""Packaging of credit_pathways; tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    """Return the requirement lines of ``requirements/<name>.in``, without comments."""
+    lines = (HERE / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "credit_pathways/__init__.py").read_text(encoding="utf-8"))[1]
+
+setup(
+    name="credit-pathways",
+    version=VERSION,
+    description="Learners of an Open edX Credentials service ask universities for credit for a program",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="AGPL-3.0-only",
+    packages=find_packages(include=["credit_pathways", "credit_pathways.*"]),
+    include_package_data=True,
+    python_requires=">=3.11",
+    install_requires=requirements("base"),
+    zip_safe=False,
+    classifiers=[
+        "Framework :: Django :: 5.2",
+        "Framework :: Django :: 6.0",
+        "Framework :: Django :: 6.1",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+    ],
+)

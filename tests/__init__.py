@@ -1,0 +1,1 @@
+"""Tests of credit_pathways, a module for each module of the package."""

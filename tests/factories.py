@@ -1,0 +1,86 @@
+"""Factories of every model."""
+
+import uuid
+
+import factory
+from django.conf import settings
+from django.contrib.sites.models import Site
+from factory.django import DjangoModelFactory
+
+from credit_pathways import models
+
+
+class UserFactory(DjangoModelFactory):
+    """A learner."""
+
+    class Meta:
+        model = settings.AUTH_USER_MODEL
+
+    username = factory.Sequence("learner{}".format)
+    email = factory.LazyAttribute(lambda user: f"{user.username}@learners.example")
+    first_name = "Halima"
+    last_name = factory.Sequence("Number {}".format)
+
+
+class SiteFactory(DjangoModelFactory):
+    """Another site than the tests' own."""
+
+    class Meta:
+        model = Site
+
+    domain = factory.Sequence("site{}.example".format)
+    name = factory.Sequence("Site {}".format)
+
+
+class ProgramFactory(DjangoModelFactory):
+    """An active program of the tests' own site."""
+
+    class Meta:
+        model = models.Program
+
+    site = factory.LazyFunction(Site.objects.get_current)
+    uuid = factory.LazyFunction(uuid.uuid4)
+    title = factory.Sequence("Program {}".format)
+    type = "MicroMasters"
+    school = "Northfield University"
+
+
+class PathwayFactory(DjangoModelFactory):
+    """A pathway that is requestable for the ``programs`` that it is given."""
+
+    class Meta:
+        model = models.Pathway
+        skip_postgeneration_save = True
+
+    site = factory.LazyFunction(Site.objects.get_current)
+    uuid = factory.LazyFunction(uuid.uuid4)
+    name = factory.Sequence("Pathway {}".format)
+    org_name = factory.Sequence("Institution {}".format)
+    email = factory.Sequence("registrar{}@institutions.example".format)
+
+    @factory.post_generation
+    def programs(self, create, extracted):
+        self.programs.set(extracted or [])
+
+
+class ProgramCertRecordFactory(DjangoModelFactory):
+    """A shared program record."""
+
+    class Meta:
+        model = models.ProgramCertRecord
+
+    program = factory.SubFactory(ProgramFactory)
+    user = factory.SubFactory(UserFactory)
+
+
+class UserCreditPathwayFactory(DjangoModelFactory):
+    """A pending credit request along a requestable pathway."""
+
+    class Meta:
+        model = models.UserCreditPathway
+
+    user = factory.SubFactory(UserFactory)
+    program = factory.SubFactory(ProgramFactory)
+    pathway = factory.LazyAttribute(
+        lambda request: PathwayFactory(programs=[request.program] if request.program else [])
+    )

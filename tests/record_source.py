@@ -1,0 +1,30 @@
+"""The record source of the tests' host."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from django.contrib.sites.models import Site
+
+from credit_pathways.models import Learner, Program
+from credit_pathways.records import CourseResult, Progress, RecordSource
+
+#: A learner of this username has no record anywhere.
+NO_RECORD = "no-record"
+
+EARNED = CourseResult("Probability", "Northfield", "course-v1:N+P+1", 2, 0.914, "A", datetime(2026, 6, 15, tzinfo=UTC))
+NOT_EARNED = CourseResult("Inference", "Northfield", "course-v1:N+I+1", 0, None, "", None)
+
+
+class FixedRecordSource(RecordSource):
+    """The same courses for everybody, but no record for one user; tests set the class's attributes."""
+
+    completed = False
+    courses: Sequence[CourseResult] = (EARNED, NOT_EARNED)
+
+    def progress(self, user: Learner, program: Program) -> Progress | None:
+        if user.username == NO_RECORD:
+            return None
+        return Progress(self.completed, self.courses, datetime(2026, 7, 1, tzinfo=UTC))
+
+    def programs(self, user: Learner, site: Site) -> Iterable[Program]:
+        return Program.objects.filter(site=site).order_by("title")

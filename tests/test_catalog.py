@@ -1,0 +1,248 @@
+"""Copying the catalog, through ``manage.py sync_catalog``."""
+
+import copy
+import json
+import uuid
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from credit_pathways.models import Pathway, Program
+
+from . import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def program_item(**values):
+    organizations = [{"uuid": str(uuid.uuid4()), "name": "Northfield"}, {"uuid": str(uuid.uuid4()), "name": "Lakeside"}]
+    item = {"title": "Statistics", "type": "MicroMasters", "status": "active", "authoring_organizations": organizations}
+    return {"uuid": str(uuid.uuid4()), **item, "courses": [], **values}
+
+
+def pathway_item(*programs, **values):
+    item = {"name": "Master", "org_name": "Northfield", "email": "registrar@northfield.example"}
+    links = [{"uuid": program["uuid"], "title": "not read"} for program in programs]
+    kind = {"pathway_type": "credit", "status": "published"}
+    return {"uuid": str(uuid.uuid4()), **item, **kind, "programs": links, **values}
+
+
+def page(items):
+    return {"count": len(items), "next": None, "previous": None, "results": items}
+
+
+@pytest.fixture
+def catalog():
+    """A catalog of two programs, and two pathways for the first."""
+    programs = [program_item(), program_item(title="History", status="retired")]
+    pathways = [pathway_item(programs[0]), pathway_item(programs[0], name="Jobs", pathway_type="industry")]
+    return {"programs": programs, "pathways": pathways}
+
+
+@pytest.fixture
+def sync(tmp_path, capsys):
+    """Return a function that runs the command on a catalog and returns what it printed."""
+
+    def run(data, **options):
+        file = tmp_path / "catalog.json"
+        file.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+        try:
+            call_command("sync_catalog", file=file, **options)
+        finally:
+            run.said = capsys.readouterr()
+        return run.said.out
+
+    return run
+
+
+def rows():
+    programs = Program.objects.order_by("title").values_list("title", "type", "school", "status")
+    pathways = Pathway.objects.order_by("name").values_list("name", "org_name", "email", "pathway_type", "status")
+    links = Pathway.programs.through.objects.order_by("pathway__name").values_list("pathway__name", "program__title")
+    return list(programs), list(pathways), list(links)
+
+
+class TestWhatItDoes:
+    def test_creates(self, catalog, sync):
+        out = sync(catalog)
+        assert rows() == (
+            [
+                ("History", "MicroMasters", "Northfield, Lakeside", "retired"),
+                ("Statistics", "MicroMasters", "Northfield, Lakeside", "active"),
+            ],
+            [
+                ("Jobs", "Northfield", "registrar@northfield.example", "industry", "published"),
+                ("Master", "Northfield", "registrar@northfield.example", "credit", "published"),
+            ],
+            [("Jobs", "Statistics"), ("Master", "Statistics")],
+        )
+        assert f"program {catalog['programs'][0]['uuid']} created: Statistics" in out
+        assert "6 changes." in out
+
+    def test_takes_pages_as_well_as_lists(self, catalog, sync):
+        sync({kind: page(items) for kind, items in catalog.items()})
+        assert (Program.objects.count(), Pathway.objects.count()) == (2, 2)
+
+    def test_updates_and_keeps_ids(self, catalog, sync):
+        sync(catalog)
+        before = dict(Program.objects.values_list("uuid", "pk"))
+        catalog["programs"][0].update(title="Statistics II", type=None, authoring_organizations=[])
+        catalog["pathways"][0].update(
+            email="", org_name="Southfield", programs=[{"uuid": catalog["programs"][1]["uuid"]}]
+        )
+        sync(catalog)
+        assert dict(Program.objects.values_list("uuid", "pk")) == before
+        program, pathway = Program.objects.get(title="Statistics II"), Pathway.objects.get(org_name="Southfield")
+        assert (program.type, program.school, pathway.email) == ("", "", "")
+        assert [linked.title for linked in pathway.programs.all()] == ["History"]
+        assert program.modified > program.created
+
+    def test_retires_what_is_gone_and_deletes_nothing(self, catalog, sync):
+        sync(catalog)
+        gone = Program.objects.get(title="Statistics")
+        factories.UserCreditPathwayFactory(program=gone, pathway=Pathway.objects.get(name="Master"))
+        out = sync({"programs": [], "pathways": []})
+        assert {status for *_row, status in [*rows()[0], *rows()[1]]} == {"retired"}
+        assert f"program {gone.uuid} now retired: Statistics" in out
+        assert gone.pathways.count() == 2
+
+    def test_leaves_a_deleted_program_deleted(self, sync):
+        factories.ProgramFactory(status="deleted")
+        assert "0 changes." in sync({"programs": [], "pathways": []})
+
+    def test_brings_back_what_returns(self, catalog, sync):
+        sync(catalog)
+        before = rows()
+        sync({"programs": [], "pathways": []})
+        sync(catalog)
+        assert rows() == before
+
+    def test_changes_nothing_when_nothing_changed(self, catalog, sync, django_assert_num_queries):
+        sync(catalog)
+        modified = list(Program.objects.values_list("modified", flat=True))
+        assert sync(catalog) == "0 changes.\n"
+        assert list(Program.objects.values_list("modified", flat=True)) == modified
+
+    def test_with_nothing_changed_the_statements_do_not_grow(self, sync, django_assert_max_num_queries):
+        for count in (1, 40):
+            programs = [program_item(title=f"P{number}") for number in range(count)]
+            data = {"programs": programs, "pathways": [pathway_item(*programs) for _number in range(count)]}
+            sync(data)
+            with django_assert_max_num_queries(8):
+                sync(data)
+
+    def test_a_dry_run_says_the_same_and_changes_nothing(self, catalog, sync):
+        out = sync(catalog, dry_run=True)
+        assert "6 changes, not made (dry run)." in out
+        assert rows() == ([], [], [])
+        assert sync(catalog).splitlines()[:-1] == out.splitlines()[:-1]
+
+
+class TestSites:
+    def test_each_site_has_its_own_catalog(self, catalog, sync):
+        other = factories.SiteFactory(domain="other.example")
+        sync(catalog)
+        sync({"programs": catalog["programs"][:1], "pathways": []}, site="other.example")
+        assert Program.objects.filter(site=other).count() == 1
+        assert Program.objects.get(site=1, title="Statistics").status == "active"
+
+    def test_an_unknown_site_is_named(self, catalog, sync):
+        with pytest.raises(CommandError, match=r"no site nowhere\.example"):
+            sync(catalog, site="nowhere.example")
+
+    def test_without_a_site_id_the_site_has_to_be_named(self, catalog, sync, settings):
+        del settings.SITE_ID
+        with pytest.raises(CommandError, match="--site"):
+            sync(catalog)
+
+
+#: A change of a program's item that makes it bad, and the field that is named.
+BAD_PROGRAMS = [
+    ({"uuid": "x"}, "uuid"),
+    ({"uuid": None}, "uuid"),
+    ({"title": ""}, "title"),
+    ({"title": "x" * 256}, "title"),
+    ({"status": "new"}, "status"),
+    ({"authoring_organizations": "Northfield"}, "authoring_organizations"),
+    ({"authoring_organizations": [{"key": "N"}]}, "authoring_organizations"),
+]
+BAD_PATHWAYS = [
+    ({"name": None}, "name"),
+    ({"email": "nobody"}, "email"),
+    ({"pathway_type": "x"}, "pathway_type"),
+    ({"status": "x"}, "status"),
+    ({"programs": [{"uuid": 1.5}]}, "programs"),
+]
+
+
+class TestBadItems:
+    @pytest.mark.parametrize(
+        ("kind", "change", "field"),
+        [("programs", *row) for row in BAD_PROGRAMS] + [("pathways", *row) for row in BAD_PATHWAYS],
+        ids=str,
+    )
+    def test_one_is_named_and_skipped_and_its_row_left_alone(self, kind, change, field, catalog, sync):
+        sync(catalog)
+        before = rows()
+        bad = copy.deepcopy(catalog)
+        bad[kind][0].update(change)
+        bad["programs"][1]["title"] = "History II"
+        with pytest.raises(CommandError, match="1 problems"):
+            sync(bad)
+        assert f"{kind[:-1]} 1, uuid {bad[kind][0]['uuid']}: {field}: " in sync.said.err
+        assert Program.objects.filter(title="History II").exists()
+        if "uuid" not in change:
+            bad["programs"][1]["title"] = "History"
+            with pytest.raises(CommandError):
+                sync(bad)
+            assert rows() == before
+
+    @pytest.mark.parametrize("item", [None, 7, "x", [], {}], ids=repr)
+    def test_what_is_no_item(self, item, catalog, sync):
+        with pytest.raises(CommandError):
+            sync({"programs": [*catalog["programs"], item], "pathways": []})
+        assert "program 3, uuid None: " in sync.said.err
+        assert Program.objects.count() == 2
+
+    def test_a_uuid_that_is_there_twice(self, catalog, sync):
+        again = {**catalog["programs"][0], "title": "Again"}
+        with pytest.raises(CommandError):
+            sync({"programs": [*catalog["programs"], again], "pathways": []})
+        assert "uuid: is there twice" in sync.said.err
+        assert Program.objects.get(uuid=again["uuid"]).title == "Statistics"
+
+    def test_a_pathway_of_an_unknown_program(self, catalog, sync):
+        stranger = program_item()
+        catalog["pathways"].append(pathway_item(catalog["programs"][1], stranger, name="Half known"))
+        with pytest.raises(CommandError):
+            sync(catalog)
+        assert f"programs: {stranger['uuid']} is not in the catalog" in sync.said.err
+        assert [program.title for program in Pathway.objects.get(name="Half known").programs.all()] == ["History"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "is not a whole catalog"),
+        ("\ud800", "is not a whole catalog"),
+        ("[" * 100_000, "is not a whole catalog"),
+        ("[]", "needs"),
+        ("{}", "needs"),
+        ('{"programs": [], "pathways": 7}', "needs"),
+        ('{"programs": {"count": 0}, "pathways": []}', "needs"),
+        ('{"programs": {"results": [], "next": "https://x/?page=2"}, "pathways": []}', "more pages"),
+    ],
+    ids=lambda text: text[:30].encode("unicode_escape").decode(),
+)
+def test_a_file_that_is_no_catalog(text, says, tmp_path):
+    factories.ProgramFactory()
+    file = tmp_path / "catalog.json"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(CommandError, match=says):
+        call_command("sync_catalog", file=file)
+    assert Program.objects.get().status == "active"
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("sync_catalog", file=tmp_path / "nothing.json")

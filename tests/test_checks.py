@@ -1,0 +1,85 @@
+"""One test for each id of a system check, and that a good host has none."""
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+
+#: Id, and the settings that bring it about.
+BAD = [
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "nowhere.Source"}),
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "not a path"}),
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.records.Progress"}),
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.conf.delivery"}),
+    ("E002", {"CREDIT_PATHWAYS_DELIVERY": "pigeon"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "often"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "15/fortnight"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "many/minute"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "15/"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": 15}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": ""}),
+    ("E004", {"CREDIT_PATHWAYS_LINK_SCHEME": "javascript"}),
+    ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
+    ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
+    ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
+    ("W001", {"ACE_ENABLED_CHANNELS": []}),
+    ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
+]
+
+GOOD = [
+    {"CREDIT_PATHWAYS_REQUEST_RATE": None},
+    {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
+    {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
+    {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/shared/{uuid}"},
+    {"CREDIT_PATHWAYS_FROM_ADDRESS": "The Registry <registry@example.com>"},
+]
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+DEPLOYED = [
+    (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
+    ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 10}),
+    ([], {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend", "EMAIL_TIMEOUT": None}),
+    (["W002"], {"MAILERS": {"default": {"OPTIONS": {"host": "relay.example.com"}}}}),
+    ([], {"MAILERS": {"default": {"OPTIONS": {"timeout": 10}}}}),
+    ([], {"MAILERS": {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}}),
+]
+
+
+def found(*, deploy=False):
+    messages = checks.run_checks(include_deployment_checks=deploy)
+    return [message.id.split(".")[1] for message in messages if message.id.startswith("credit_pathways.")]
+
+
+@pytest.mark.parametrize(("check_id", "values"), BAD, ids=str)
+def test_a_bad_setting_is_named(check_id, values, settings):
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert found() == [check_id]
+    [message] = [message for message in checks.run_checks() if message.id == f"credit_pathways.{check_id}"]
+    assert message.hint
+
+
+@pytest.mark.parametrize("values", GOOD, ids=str)
+def test_a_good_setting_is_not(values, settings):
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert found() == []
+
+
+def test_e007_messages_are_needed(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.messages"]
+    assert "E007" in found()
+
+
+@pytest.mark.parametrize(("ids", "values"), DEPLOYED, ids=str)
+def test_w002_only_a_deployment_needs_a_timeout(ids, values, settings):
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert found() == []
+    assert found(deploy=True) == ids
+
+
+@pytest.mark.django_db
+def test_a_host_whose_models_have_the_same_names_is_clean(settings, capsys):
+    assert {"tests.lookalike", "credit_pathways"} <= set(settings.INSTALLED_APPS)
+    call_command("check", fail_level="WARNING", databases=["default"])
+    assert "no issues" in capsys.readouterr().out

@@ -1,0 +1,161 @@
+"""The demo, started as ``make demo`` starts it, used over HTTP as a person uses it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode, urljoin
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
+
+from .html import Page
+from .smtp import free_port
+
+ROOT = Path(__file__).parent.parent
+
+#: Pathways and their institutions, as the dialog shows them.
+MASTER = ("Master of Science, 12 credits", "Northfield University")
+DIPLOMA = ("Graduate Diploma in Data", "Lakeside Institute of Technology")
+REFUSED = ("Evening Degree (its mail server refuses mail)", "Refused University")
+
+STATISTICS = "Statistics and Data Science"
+SUPPLY_CHAIN = "Supply Chain Management"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the demo on a database of its own; give its address."""
+    database = tmp_path_factory.mktemp("demo") / "db.sqlite3"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATABASE": str(database)}
+    manage = [sys.executable, "manage.py"]
+    for command in (["migrate", "--verbosity", "0"], ["load_demo"], ["load_demo"]):
+        subprocess.run([*manage, *command], cwd=ROOT, env=environment, check=True, capture_output=True)
+    port = free_port()
+    serve = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
+    with subprocess.Popen(
+        serve, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as server:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/")
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            server.stderr.close()
+
+
+def _wait_for(url: str) -> None:
+    for _attempt in range(200):
+        try:
+            build_opener().open(url)
+        except URLError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(url)
+
+
+class Browser:
+    """A person's browser: follows links, fills in forms."""
+
+    def __init__(self, root: str, username: str) -> None:
+        self.cookies = CookieJar()
+        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
+        self.url = root
+        self.open("accounts/login/")
+        self.post("", username=username, password="demo")
+
+    def open(self, path: str, data: bytes | None = None) -> Page:
+        with self.opener.open(urljoin(self.url, path), data) as answer:
+            self.url = answer.url
+            self.source = answer.read().decode()
+        self.page = Page(self.source)
+        return self.page
+
+    def post(self, action: str, **fields) -> Page:
+        [token] = [cookie.value for cookie in self.cookies if cookie.name == "csrftoken"]
+        return self.open(action, urlencode({**fields, "csrfmiddlewaretoken": token}, doseq=True).encode())
+
+    def follow(self, text: str) -> Page:
+        """Follow the link whose words are ``text``."""
+        return self.open(self.page.link(text))
+
+    def request_credit(self, *pathways: tuple[str, str]) -> list[str]:
+        """Press the button, tick the pathways, send; return what the page says."""
+        offers = self.offers()
+        [action] = [url for url in self.page.actions if url.endswith("/request-credit")]
+        self.post(action, pathway=[offers[" ".join(words)] for words in pathways])
+        return self.page.messages
+
+    def offers(self) -> dict[str, str]:
+        """Return the value of each box that the dialog offers, by the words beside it."""
+        return dict(zip(self.page.choices, [value for _name, value in self.page.boxes], strict=True))
+
+
+def sent(pathway: tuple[str, str]) -> str:
+    """Return what the page says of a request that was sent."""
+    return "{}: your request was sent to {}.".format(*pathway)
+
+
+def test_the_learner_who_is_half_way(demo):
+    learner = Browser(demo, "halima")
+    assert "My programs" in learner.open("/records/").text
+    learner.follow(STATISTICS)
+    offered = learner.offers()
+    assert list(offered) == [" ".join(words) for words in (REFUSED, DIPLOMA, MASTER)]
+
+    assert learner.request_credit(MASTER, DIPLOMA) == [sent(DIPLOMA), sent(MASTER)]
+    assert learner.offers() == offered
+    mails = learner.open("/mails/").text
+    learner.open("/records/")
+    assert "registrar@northfield.example" in mails
+    assert "admissions@lakeside.example" in mails
+    assert mails.count("Message-ID") == 2
+
+    learner.follow(STATISTICS)
+    assert learner.request_credit(MASTER) == [sent(MASTER)]
+    assert learner.offers() == offered
+    [failed] = learner.request_credit(REFUSED)
+    assert "could not be sent to Refused University. Please try again" in failed
+
+    learner.open("/records/")
+    learner.follow(SUPPLY_CHAIN)
+    assert learner.request_credit(MASTER) == [sent(MASTER)]
+    mails = learner.open("/mails/").text
+    assert mails.count("Message-ID") == 4
+    assert mails.count(f"Program: {SUPPLY_CHAIN}") == 1
+
+    staff = Browser(demo, "admin")
+    rows = staff.open("/admin/credit_pathways/usercreditpathway/").rows
+    assert [row[2:7] for row in rows if "halima" in row] == [
+        ["halima", *MASTER, SUPPLY_CHAIN, "sent"],
+        ["halima", *REFUSED, STATISTICS, "failed"],
+        ["halima", *MASTER, STATISTICS, "sent"],
+        ["halima", *MASTER, STATISTICS, "sent"],
+        ["halima", *DIPLOMA, STATISTICS, "sent"],
+    ]
+
+
+def test_the_registrar_reads_the_record(demo):
+    registrar = build_opener()
+    learner = Browser(demo, "dario")
+    learner.open("/records/")
+    learner.follow(STATISTICS)
+    learner.request_credit(MASTER)
+    link = next(url for url in learner.page.hrefs if "/shared/" in str(url)).replace("http://localhost:8000/", demo)
+    record = registrar.open(link).read().decode()
+    assert "Dario Fiore" in record
+    assert "Completed" in record
+    assert "Capstone in Data Science" in registrar.open(f"{link}csv").read().decode("utf-8-sig")
+
+
+def test_the_learner_without_a_record(demo):
+    assert "No program records yet" in Browser(demo, "nobu").open("/records/").text
+
+
+def test_the_schema_is_served(demo):
+    assert "/records/programs/{uuid}/send" in build_opener().open(f"{demo}api/schema/").read().decode()

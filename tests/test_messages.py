@@ -1,0 +1,93 @@
+"""The email that the institution gets."""
+
+import pytest
+from django.utils import translation
+
+from credit_pathways import api
+from credit_pathways.models import ProgramCertRecord
+
+from . import factories
+from .record_source import FixedRecordSource
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def send(learner, program, pathway, relay):
+    """Return a function that requests credit and returns the mail."""
+
+    def request():
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+        return relay.mails[-1]
+
+    return request
+
+
+def texts(mail):
+    return [mail.get_body((kind,)).get_content() for kind in ("plain", "html")]
+
+
+def test_headers(send):
+    mail = send()
+    assert mail["To"] == "registrar@northfield.example"
+    assert mail["From"] == "no-reply@example.com"
+    assert mail["Reply-To"] == "halima@home.example"
+    assert mail["Subject"] == "Credit request from Halima Khan: Statistics"
+    assert mail.get_content_type() == "multipart/alternative"
+
+
+def test_both_parts_say_it_all(send):
+    shared = ProgramCertRecord.objects
+    for text in texts(send()):
+        url = f"https://example.com/records/programs/shared/{shared.get().uuid}/"
+        for part in ("Halima Khan", "Master of Science", "Statistics", url, f"{url}csv", "example.com"):
+            assert part in text
+        assert "reply to this email" in text
+
+
+@pytest.mark.parametrize(("completed", "words"), [(True, "Status: completed"), (False, "Status: partially completed")])
+def test_says_whether_the_program_is_completed(completed, words, send, monkeypatch):
+    monkeypatch.setattr(FixedRecordSource, "completed", completed)
+    assert all(words in text for text in texts(send()))
+
+
+def test_settings_of_the_host(send, settings):
+    settings.CREDIT_PATHWAYS_FROM_ADDRESS = "The Registry <registry@example.org>"
+    settings.CREDIT_PATHWAYS_PLATFORM_NAME = "Example Online"
+    mail = send()
+    assert mail["From"] == "The Registry <registry@example.org>"
+    assert all("Example Online" in text for text in texts(mail))
+
+
+def test_a_learner_without_a_full_name_is_named_by_username(send, learner):
+    learner.first_name = learner.last_name = ""
+    assert send()["Subject"] == "Credit request from halima: Statistics"
+
+
+@pytest.mark.parametrize("address", ["", "nobody", "a@b.example\r\nBcc: x@y.example", "a@b.example, c@d.example"])
+def test_what_is_no_address_is_no_reply_to(address, send, learner):
+    learner.email = address
+    mail = send()
+    assert mail["Reply-To"] is None
+    assert mail["Bcc"] is None
+    assert not any("reply to this email" in text for text in texts(mail))
+
+
+def test_the_language_is_the_institutions(send, settings, learner):
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "ar"
+    with translation.override("es"):
+        html = send().get_body(("html",)).get_content()
+    assert '<div lang="ar" dir="rtl">' in html
+
+
+def test_message_ids_are_of_the_request(learner, program, pathway, relay):
+    request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+    factories.ProgramCertRecordFactory(user=learner, program=program)
+    for _attempt in range(2):
+        type(request).objects.update(status="failed")
+        api.deliver(type(request).objects.get(pk=request.pk))
+    api.request_credit(user=learner, program=program, pathways=[pathway])
+    first, again, another = [mail["Message-ID"] for mail in relay.mails]
+    assert first == again != another
+    assert first.startswith(f"<credit-request.{request.pk}.")
+    assert first.endswith("@example.com>")

@@ -1,0 +1,268 @@
+"""The promises of delivery (design, "Delivery: the promises" 1 to 4 and 6), against real mail servers."""
+
+import gc
+import logging
+import time
+import weakref
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, connections, transaction
+from django.dispatch import Signal
+from django.urls import reverse
+from edx_ace.channel import ChannelMap
+from edx_ace.policy import Policy, PolicyResult
+
+from credit_pathways import api
+from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
+
+from . import factories
+from .failures import FAILURES, BusyChannel, Failure
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
+def _atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", request.param)
+
+
+@pytest.fixture
+def failure(settings: Any, relay, ace_plugins) -> Failure:
+    return Failure(settings, relay, ace_plugins)
+
+
+def press_send(client, program, *pathways):
+    """Send the page's form; return the page that follows."""
+    url = reverse("credit_pathways:request_credit", args=[program.uuid])
+    return client.post(url, {"pathway": [pathway.pk for pathway in pathways]}, follow=True)
+
+
+def post_send(client, program, pathway):
+    """Ask for credit as the front end does."""
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    return client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
+
+
+def statuses():
+    return list(UserCreditPathway.objects.order_by("pk").values_list("status", flat=True))
+
+
+def committed_rows():
+    """Return the rows that another connection sees: those that are committed."""
+    try:
+        return list(UserCreditPathway.objects.values_list("program__title", "status"))
+    finally:
+        connection.close()
+
+
+class TestRecordedFirst:
+    """Promise 1."""
+
+    @pytest.mark.usefixtures("_atomic_requests")
+    def test_the_row_is_committed_when_the_mail_leaves(self, client, program, pathway, relay):
+        seen = []
+        relay.on_data = lambda: seen.append(committed_rows())
+        press_send(client, program, pathway)
+        post_send(client, program, pathway)
+        assert seen == [[("Statistics", "pending")], [("Statistics", "sent"), ("Statistics", "pending")]]
+        assert statuses() == ["sent", "sent"]
+
+    def test_inside_a_transaction_of_the_caller_it_is_delivered_when_that_commits(
+        self, learner, program, pathway, relay
+    ):
+        seen = []
+        relay.on_data = lambda: seen.append(committed_rows())
+        with transaction.atomic():
+            [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+            assert (request.status, relay.mails) == ("pending", [])
+        assert request.status == "sent"
+        assert seen == [[("Statistics", "pending")]]
+
+    def test_a_transaction_of_the_caller_that_fails_leaves_neither_row_nor_mail(self, learner, program, pathway, relay):
+        with transaction.atomic():
+            api.request_credit(user=learner, program=program, pathways=[pathway])
+            transaction.set_rollback(True)
+        assert (statuses(), relay.mails) == ([], [])
+
+    @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
+    def test_delivery_inside_a_transaction_is_an_error(self, relay):
+        request = factories.UserCreditPathwayFactory()
+        with pytest.raises(RuntimeError), transaction.atomic():
+            api.deliver(request)
+        assert relay.mails == []
+
+
+class TestSentIsTrue:
+    """Promises 2 and 3: what did not leave is not called sent, the learner is told, the next request works."""
+
+    @pytest.mark.usefixtures("_atomic_requests")
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_on_the_page(self, name, client, program, pathway, relay, failure):
+        with getattr(failure, name)():
+            page = press_send(client, program, pathway)
+        assert statuses() == ["failed"]
+        [message] = page.context["messages"]
+        assert (message.level_tag, "could not be sent to Northfield" in str(message)) == ("error", True)
+        assert "Please try again" in page.content.decode()
+        page = press_send(client, program, pathway)
+        [message] = page.context["messages"]
+        assert (message.level_tag, statuses(), len(relay.mails)) == ("success", ["failed", "sent"], 1)
+
+    @pytest.mark.usefixtures("_atomic_requests")
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_in_json(self, name, client, program, pathway, relay, failure):
+        with getattr(failure, name)():
+            answer = post_send(client, program, pathway)
+        row = UserCreditPathway.objects.get()
+        assert (answer.status_code, answer.json()) == (502, {"id": row.pk, "status": "failed"})
+        assert row.status == "failed"
+        answer = post_send(client, program, pathway)
+        row = UserCreditPathway.objects.latest("pk")
+        assert (answer.status_code, answer.json()) == (200, {"id": row.pk, "status": "sent"})
+        assert (row.status, len(relay.mails)) == ("sent", 1)
+
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_inside_a_transaction_of_the_caller(self, name, learner, program, pathway, failure):
+        with getattr(failure, name)(), transaction.atomic():
+            [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (request.status, statuses()) == ("failed", ["failed"])
+        with transaction.atomic():
+            [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (request.status, statuses()) == ("sent", ["failed", "sent"])
+
+    def test_one_that_fails_does_not_stop_the_others(self, client, program, pathway, relay):
+        refused = factories.PathwayFactory(name="A", email="nobody@refused.example", programs=[program])
+        relay.answers["nobody@refused.example"] = "550 no such user"
+        page = press_send(client, program, refused, pathway)
+        assert [message.level_tag for message in page.context["messages"]] == ["error", "success"]
+        assert sorted(statuses()) == ["failed", "sent"]
+
+    def test_a_report_of_another_message_does_not_count(self, learner, program, pathway, ace_plugins, relay):
+        class SendsAnother(BusyChannel):
+            def deliver(self, message, rendered_message):
+                from edx_ace.utils.signals import send_ace_message_sent_signal
+
+                message.uuid, uuid = program.uuid, message.uuid
+                send_ace_message_sent_signal(self, message)
+                message.uuid = uuid
+                super().deliver(message, rendered_message)
+
+        ace_plugins(channels=ChannelMap([["django_email", SendsAnother(timedelta(seconds=10))]]))
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert request.status == "failed"
+
+    def test_what_a_host_does_after_the_report_does_not_unsend_it(self, learner, program, pathway, relay, monkeypatch):
+        """The app listens to edx-ace last, so this host raises only after the app has heard the report."""
+        from credit_pathways import delivery
+
+        ace_send = delivery.ace.send
+
+        def send_then_fail(message):
+            ace_send(message)
+            raise ValueError("a receiver of the host")
+
+        monkeypatch.setattr(delivery.ace, "send", send_then_fail)
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (request.status, len(relay.mails)) == ("sent", 1)
+
+    def test_a_blank_address_is_not_called_sent(self, learner, program, pathway, relay):
+        """Django says that it sent a mail that has no receiver."""
+        request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+        api.share_record(user=learner, program=program)
+        pathway.email = ""
+        pathway.save()
+        assert api.deliver(request) == "failed"
+        assert statuses() == ["failed"]
+
+    @pytest.mark.parametrize("name", ["rcpt_550", "unknown_host", "policy_denies"])
+    def test_the_app_logs_no_personal_data(self, name, client, program, pathway, failure, caplog):
+        caplog.set_level(logging.DEBUG, logger="credit_pathways")
+        with getattr(failure, name)():
+            press_send(client, program, pathway)
+        lines = [record.getMessage() for record in caplog.records if record.name.startswith("credit_pathways")]
+        assert lines
+        assert not any("halima" in line.lower() or "khan" in line.lower() for line in lines)
+
+
+class TestOneAttempt:
+    """Promise 4."""
+
+    @pytest.mark.parametrize("delay", [-1, 0, 0.2, 1, 10, 600], ids="{} s".format)
+    def test_a_channel_that_asks_for_another_try_gets_none(
+        self, delay, learner, program, pathway, ace_plugins, monkeypatch
+    ):
+        slept = []
+        sleep = time.sleep
+        monkeypatch.setattr("edx_ace.delivery.time.sleep", lambda seconds: (slept.append(seconds), sleep(seconds)))
+        channel = BusyChannel(timedelta(seconds=delay))
+        ace_plugins(channels=ChannelMap([["django_email", channel]]))
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (request.status, channel.attempts) == ("failed", 1)
+        assert sum(slept) < 0.5
+
+    def test_slow_preparation_does_not_use_up_the_attempt(self, learner, program, pathway, relay, ace_plugins):
+        class SlowPolicy(Policy):
+            def check(self, message):
+                time.sleep(0.2)
+                return PolicyResult()
+
+        ace_plugins(policies=[SlowPolicy()])
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (request.status, len(relay.mails)) == ("sent", 1)
+
+
+def receivers_of(module: str) -> list[Any]:
+    """Return the receivers of every Django signal in the process that ``module`` or one below it defines."""
+    signals = [found for found in gc.get_objects() if isinstance(found, Signal)]
+    receivers = [entry[1] for signal in signals for entry in signal.receivers]
+    functions = [found() if isinstance(found, weakref.ref) else found for found in receivers]
+    return [found for found in functions if getattr(found, "__module__", "").startswith(module)]
+
+
+class TestNeverOnTheLearnersBehalf:
+    """Promise 6."""
+
+    def test_the_app_connects_no_receiver(self, learner, program, pathway, relay):
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert len(relay.mails) == 1
+        assert receivers_of("credit_pathways") == []
+        assert receivers_of("django.") != []
+
+    def test_saving_and_deleting_rows_sends_nothing(self, learner, program, pathway, relay):
+        request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+        shared = factories.ProgramCertRecordFactory(user=learner, program=program)
+        for row in (request, shared, pathway, program, learner):
+            row.save()
+        UserCreditPathway.objects.bulk_create([UserCreditPathway(user=learner, program=program, pathway=pathway)])
+        for row in (request, shared):
+            row.delete()
+        learner.delete()
+        for model in (UserCreditPathway, ProgramCertRecord, Pathway, Program):
+            model.objects.all().delete()
+        assert relay.mails == []
+
+    def test_a_request_already_sent_is_never_sent_again(self, learner, program, pathway, relay):
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        stale = UserCreditPathway(pk=request.pk, user=learner, program=program, pathway=pathway, status="failed")
+        assert api.deliver(request) == api.deliver(stale) == "sent"
+        assert len(relay.mails) == 1
+
+    @pytest.mark.parametrize("status", UserCreditPathway.Status.values)
+    def test_a_row_without_a_program_is_never_delivered(self, status, learner, pathway, relay):
+        request = factories.UserCreditPathwayFactory(user=learner, pathway=pathway, program=None, status=status)
+        assert api.deliver(request) == status
+        assert (statuses(), relay.mails) == ([status], [])
+
+    @pytest.mark.parametrize("status", ["pending", "failed"])
+    def test_one_whose_mail_never_left_may_be_delivered_later(self, status, learner, program, pathway, relay):
+        request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status=status)
+        factories.ProgramCertRecordFactory(user=learner, program=program)
+        assert api.deliver(request) == "sent"
+        assert (statuses(), len(relay.mails)) == (["sent"], 1)
+
+    def test_a_record_that_the_learner_no_longer_shares_is_not_shared_again(self, learner, program, pathway, relay):
+        request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+        assert api.deliver(request) == "failed"
+        assert (relay.mails, ProgramCertRecord.objects.count()) == ([], 0)

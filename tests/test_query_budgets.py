@@ -1,0 +1,87 @@
+"""How many statements a page or an endpoint may take, the record source's own on top; none grows with the data."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from . import factories
+from .record_source import EARNED, FixedRecordSource
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
+
+
+def statements(call):
+    """Return the statements of ``call`` besides transaction control; session and user are among them."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = call()
+    assert answer.status_code in {200, 302}
+    return [query["sql"] for query in captured if not query["sql"].startswith(CONTROL)]
+
+
+@pytest.fixture
+def more(learner, program, pathway, monkeypatch):
+    """Return a function that makes everything that could matter more."""
+
+    def add():
+        factories.PathwayFactory.create_batch(30, programs=[program])
+        factories.UserCreditPathwayFactory.create_batch(30, user=learner, program=program, pathway=pathway)
+        monkeypatch.setattr(FixedRecordSource, "courses", [EARNED] * 30)
+
+    return add
+
+
+@pytest.fixture
+def calls(client, learner, program, pathway, relay, settings):
+    """What can be called, by name, for a record that is shared already."""
+    settings.CREDIT_PATHWAYS_REQUEST_RATE = "1000/minute"
+    shared = factories.ProgramCertRecordFactory(user=learner, program=program)
+    body = {"username": "halima", "pathway_id": pathway.pk}
+
+    def url(name, *args):
+        return reverse(f"credit_pathways:{name}", args=args)
+
+    return {
+        "send": lambda: client.post(url("send", program.uuid), body, content_type="application/json"),
+        "share": lambda: client.post(url("share", program.uuid), body, content_type="application/json"),
+        "page": lambda: client.get(url("program_record", program.uuid)),
+        "json": lambda: client.get(url("api-records-detail", program.uuid)),
+        "public page": lambda: client.get(url("public_record", shared.uuid)),
+        "public json": lambda: client.get(url("api-records-detail", shared.uuid), {"is_public": "true"}),
+        "csv": lambda: client.get(url("public_record_csv", shared.uuid)),
+        "list": lambda: client.get(url("api-records-list")),
+        "credit requests": lambda: client.get(url("api-credit-requests-list")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "budget"),
+    [
+        ("send", 8),
+        ("share", 8),
+        ("page", 10),
+        ("json", 10),
+        ("public page", 10),
+        ("public json", 10),
+        ("csv", 10),
+        ("list", 10),
+        ("credit requests", 10),
+    ],
+)
+def test_budget(name, budget, calls, more):
+    few = statements(calls[name])
+    more()
+    many = statements(calls[name])
+    assert len(few) <= budget, few
+    assert len(many) <= len(few), many
+
+
+def test_the_form_takes_as_many_for_each_pathway(client, learner, program, pathway, relay):
+    factories.ProgramCertRecordFactory(user=learner, program=program)
+    others = factories.PathwayFactory.create_batch(4, programs=[program])
+    url = reverse("credit_pathways:request_credit", args=[program.uuid])
+    one = statements(lambda: client.post(url, {"pathway": [pathway.pk]}))
+    five = statements(lambda: client.post(url, {"pathway": [p.pk for p in [pathway, *others]]}))
+    assert len(five) - len(one) == 4 * 3, five

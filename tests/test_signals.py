@@ -1,0 +1,42 @@
+"""The signal that hosts get."""
+
+import pytest
+from django.db import transaction
+
+from credit_pathways import api
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.signals import credit_requested
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def heard(request):
+    """What a host's receiver heard: sender, row, whether it is committed, mails so far."""
+    heard = []
+
+    def receiver(sender, request, **kwargs):
+        heard.append((sender, request.pk, transaction.get_connection().in_atomic_block, request.status))
+
+    credit_requested.connect(receiver)
+    yield heard
+    credit_requested.disconnect(receiver)
+
+
+def test_it_comes_once_for_each_request_after_commit(heard, learner, program, pathway, relay):
+    with transaction.atomic():
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert heard == []
+    assert heard == [(UserCreditPathway, request.pk, False, "pending")]
+
+
+def test_a_receiver_that_raises_stops_nothing(learner, program, pathway, relay):
+    def receiver(**kwargs):
+        raise ValueError("the host's")
+
+    credit_requested.connect(receiver)
+    try:
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+    finally:
+        credit_requested.disconnect(receiver)
+    assert (request.status, len(relay.mails)) == ("sent", 1)

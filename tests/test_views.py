@@ -1,0 +1,225 @@
+"""The pages, without JavaScript. What becomes of a mail is in test_promises.py."""
+
+import uuid
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from credit_pathways.models import ProgramCertRecord, UserCreditPathway
+
+from . import factories
+from .html import parse
+from .record_source import NO_RECORD, FixedRecordSource
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def url(name, program, **kwargs):
+    return reverse(f"credit_pathways:{name}", args=[program.uuid])
+
+
+def said(response):
+    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
+
+
+@pytest.fixture
+def nobody(client):
+    """A browser in which a learner without a record is logged in."""
+    client.force_login(factories.UserFactory(username=NO_RECORD))
+    return client
+
+
+class TestIndex:
+    def test_lists_my_programs(self, client, program):
+        page = client.get(reverse("credit_pathways:index"))
+        assert url("program_record", program) in parse(page).hrefs
+        assert "Statistics" in page.content.decode()
+
+    def test_says_so_when_there_are_none(self, nobody, program):
+        assert "No program records yet" in nobody.get(reverse("credit_pathways:index")).content.decode()
+
+
+class TestProgramRecordPage:
+    def test_shows_the_record(self, client, program, pathway):
+        text = parse(client.get(url("program_record", program))).text
+        for part in ("Statistics", "MicroMasters", "Halima Khan", "Probability", "91%", "June 15, 2026", "Not earned"):
+            assert part in text
+        assert "Partially completed" in text
+
+    @pytest.mark.parametrize(
+        ("attribute", "value", "words"), [("completed", True, "Completed"), ("courses", (), "Not earned yet")]
+    )
+    def test_says_how_far_the_learner_got(self, attribute, value, words, client, program, monkeypatch):
+        monkeypatch.setattr(FixedRecordSource, attribute, value)
+        assert words in parse(client.get(url("program_record", program))).text
+
+    def test_offers_the_requestable_pathways(self, client, program, pathway):
+        factories.PathwayFactory(programs=[program], status="retired")
+        page = parse(client.get(url("program_record", program)))
+        assert page.boxes == [("pathway", str(pathway.pk))]
+        assert {"Request credit", "Send"} <= set(page.buttons)
+
+    def test_offers_the_same_whatever_was_requested(self, client, program, pathway, relay):
+        before = parse(client.get(url("program_record", program)))
+        for status in UserCreditPathway.Status.values:
+            factories.UserCreditPathwayFactory(
+                user_id=client.session["_auth_user_id"], program=program, pathway=pathway, status=status
+            )
+        client.post(url("request_credit", program), {"pathway": pathway.pk})
+        client.get(url("program_record", program))
+        assert parse(client.get(url("program_record", program))).boxes == before.boxes
+
+    def test_without_pathways_there_is_no_button(self, client, program):
+        page = parse(client.get(url("program_record", program)))
+        assert "Request credit" not in page.buttons
+        assert "No institution takes credit requests" in page.text
+
+    def test_is_not_cached(self, client, program):
+        assert "no-store" in client.get(url("program_record", program))["Cache-Control"]
+
+    def test_links_are_those_of_the_site_that_the_pages_are_on(self, client, program):
+        assert reverse("credit_pathways:index") in parse(client.get(url("program_record", program))).hrefs
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("get", "program_record"), ("post", "request_credit"), ("post", "share_link"), ("post", "revoke")],
+)
+class TestWhoMay:
+    def test_a_stranger_logs_in_first(self, method, name, client, program, pathway):
+        client.logout()
+        answer = getattr(client, method)(url(name, program))
+        assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
+
+    def test_an_unknown_program_is_not_found(self, method, name, client, db):
+        assert getattr(client, method)(reverse(f"credit_pathways:{name}", args=[uuid.uuid4()])).status_code == 404
+
+    def test_a_program_of_another_site_is_not_found(self, method, name, client):
+        program = factories.ProgramFactory(site=factories.SiteFactory())
+        assert getattr(client, method)(url(name, program)).status_code == 404
+
+    def test_the_other_method_is_not_allowed(self, method, name, client, program):
+        assert getattr(client, {"get": "post", "post": "get"}[method])(url(name, program)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("get", "program_record"), ("post", "request_credit"), ("post", "share_link")]
+)
+def test_without_a_record_there_is_no_page(method, name, nobody, program, pathway):
+    assert getattr(nobody, method)(url(name, program), {"pathway": pathway.pk}).status_code == 404
+    assert not UserCreditPathway.objects.exists()
+    assert not ProgramCertRecord.objects.exists()
+
+
+class TestRequestCredit:
+    def test_one_message_for_each_pathway_and_back_to_the_page(self, client, program, pathway, relay):
+        other = factories.PathwayFactory(name="Diploma", org_name="Lakeside", programs=[program])
+        answer = client.post(url("request_credit", program), {"pathway": [pathway.pk, other.pk]})
+        assert (answer.status_code, answer.url) == (302, url("program_record", program))
+        assert said(answer) == [
+            ("success", "Diploma: your request was sent to Lakeside."),
+            ("success", "Master of Science: your request was sent to Northfield University."),
+        ]
+        assert len(relay.mails) == UserCreditPathway.objects.count() == 2
+
+    def test_ticking_nothing(self, client, program, pathway):
+        assert said(client.post(url("request_credit", program)))[0][1].startswith("Nothing was sent: choose")
+
+    def test_a_pathway_that_takes_no_requests_any_more_does_not_stop_the_others(self, client, program, pathway, relay):
+        gone = factories.PathwayFactory(programs=[program], status="retired")
+        answer = client.post(url("request_credit", program), {"pathway": [gone.pk, pathway.pk]})
+        assert [level for level, _text in said(answer)] == ["success", "warning"]
+        assert len(relay.mails) == 1
+
+    def test_the_flood_guard_counts_pathways(self, client, program, pathway, relay, settings):
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = "2/minute"
+        others = [factories.PathwayFactory(programs=[program]) for _number in range(2)]
+        answer = client.post(url("request_credit", program), {"pathway": [p.pk for p in [pathway, *others]]})
+        assert [level for level, _text in said(answer)] == ["success", "success", "warning"]
+        assert "Try again in" in said(answer)[-1][1]
+        assert UserCreditPathway.objects.count() == 2
+
+    @pytest.mark.parametrize("value", ["x", "", "0", "-1", "1.5", "9" * 30, "9" * 5000, "1;2", "²", "\x00"])
+    def test_what_is_no_id_is_a_bad_request_that_names_the_field(self, value, client, program, pathway):
+        answer = client.post(url("request_credit", program), {"pathway": [pathway.pk, value]})
+        assert (answer.status_code, answer.content[:8]) == (400, b"pathway:")
+        assert not UserCreditPathway.objects.exists()
+
+    def test_needs_the_csrf_token(self, program, pathway, learner):
+        from django.test import Client
+
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(learner)
+        assert strict.post(url("request_credit", program), {"pathway": pathway.pk}).status_code == 403
+
+
+class TestSharing:
+    def test_create_and_stop(self, client, program):
+        client.post(url("share_link", program))
+        shared = ProgramCertRecord.objects.get()
+        page = parse(client.get(url("program_record", program)))
+        assert f"https://example.com/records/programs/shared/{shared.uuid}/" in page.hrefs
+        assert {"Stop sharing"} == {"Stop sharing", "Create a link"} & set(page.buttons)
+        answer = client.post(url("revoke", program))
+        assert "not shared any more" in said(answer)[-1][1]
+        assert not ProgramCertRecord.objects.exists()
+        assert "Create a link" in parse(client.get(url("program_record", program))).buttons
+
+    def test_the_flood_guard_counts_shares_too(self, client, program, settings):
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
+        client.post(url("share_link", program))
+        client.post(url("revoke", program))
+        answer = client.post(url("share_link", program))
+        assert "Try again in" in said(answer)[-1][1]
+        assert not ProgramCertRecord.objects.exists()
+
+
+class TestPublicRecord:
+    @pytest.fixture
+    def shared(self, learner, program):
+        return factories.ProgramCertRecordFactory(user=learner, program=program)
+
+    @pytest.mark.parametrize("name", ["public_record", "public_record_csv"])
+    def test_everyone_who_has_the_link_may_read_it(self, name, client, shared):
+        client.logout()
+        answer = client.get(url(name, shared))
+        text = answer.content.decode()
+        assert (answer.status_code, "Statistics" in text, "Halima Khan" in text) == (200, True, True)
+        assert "halima" not in text.replace("Halima", "")
+        assert "home.example" not in text
+
+    @pytest.mark.parametrize("name", ["public_record", "public_record_csv", "api-records-detail"])
+    def test_it_is_listed_nowhere_and_cached_nowhere(self, name, client, shared):
+        answer = client.get(url(name, shared), {"is_public": "true"})
+        assert "noindex" in answer["X-Robots-Tag"]
+        assert answer["Referrer-Policy"] == "no-referrer"
+        assert "no-store" in answer["Cache-Control"]
+
+    def test_a_learner_without_a_name_stays_nameless(self, client, shared, learner):
+        type(learner).objects.update(first_name="", last_name="")
+        text = client.get(url("public_record", shared)).content.decode()
+        assert ("name not given" in text, "halima" in text) == (True, False)
+
+    @pytest.mark.parametrize("name", ["public_record", "public_record_csv"])
+    def test_the_link_is_dead_at_once_when_it_is_withdrawn(self, name, client, shared, program):
+        client.post(url("revoke", program))
+        client.post(url("share_link", program))
+        assert client.get(url(name, shared)).status_code == 404
+
+    def test_it_names_no_institution(self, client, shared, pathway):
+        assert pathway.org_name not in client.get(url("public_record", shared)).content.decode().replace(
+            shared.program.school, ""
+        )
+
+    def test_uuids_with_and_without_hyphens(self, client, shared):
+        for written in (str(shared.uuid), shared.uuid.hex, shared.uuid.hex.upper()):
+            assert client.get(f"/records/programs/shared/{written}/").status_code == 200
+        for other in ("x" * 32, shared.uuid.hex[:-1], f"{shared.uuid}0"):
+            assert client.get(f"/records/programs/shared/{other}/").status_code == 404
+
+    def test_a_host_name_that_is_no_site(self, client, shared, settings):
+        del settings.SITE_ID
+        settings.ALLOWED_HOSTS = ["*"]
+        assert client.get(url("public_record", shared), headers={"host": "nowhere.example"}).status_code == 404
+        assert client.get(url("public_record", shared), headers={"host": "example.com"}).status_code == 200
