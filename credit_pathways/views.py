@@ -39,9 +39,7 @@ SAID = {
     ),
     Status.FAILED: (
         messages.ERROR,
-        _lazy(
-            "%(pathway)s: your request could not be sent to %(institution)s. Please try again: choose it once more below."
-        ),
+        _lazy("%(pathway)s: your request could not be sent to %(institution)s. Please try again: choose it below."),
     ),
 }
 
