@@ -36,6 +36,15 @@ class BusyChannel(Channel):
         raise RecoverableChannelDeliveryError("busy", timezone.now() + self.delay)
 
 
+class TalkativeChannel(Channel):
+    """An email channel whose errors tell all about the learner."""
+
+    channel_type = ChannelType.EMAIL
+
+    def deliver(self, message: Any, rendered_message: Any) -> None:
+        raise ValueError(f"no mail for {message.context} {message.options}")
+
+
 class PushOnlyChannel(Channel):
     """A channel that takes everything, but is no email channel."""
 
@@ -50,6 +59,11 @@ class LoaderWithoutMails(Loader):
 
     def get_template_sources(self, template_name: str) -> Iterator[Any]:
         return iter(()) if "/edx_ace/" in template_name else super().get_template_sources(template_name)
+
+
+APPS = "django.template.loaders.app_directories.Loader"
+PUSH = "credit_pathways/edx_ace/creditrequest/push"
+LOCMEM = ("django.template.loaders.locmem.Loader", {f"{PUSH}/title.txt": "Credit", f"{PUSH}/body.txt": "Requested"})
 
 
 class Failure:
@@ -123,6 +137,12 @@ class Failure:
     def push_channel_only(self) -> contextlib.AbstractContextManager[None]:
         return self._plugins({"channels": self._email_channels()}, channels=ChannelMap([["push", PushOnlyChannel()]]))
 
+    @contextlib.contextmanager
+    def push_channel_takes_it(self) -> Iterator[None]:
+        """A host has written templates for push messages, and they arrive; the email does not."""
+        with self.push_channel_only(), self._loaders(LOCMEM, APPS):
+            yield
+
     def no_default_channel(self) -> contextlib.AbstractContextManager[None]:
         """edx-ace then raises AttributeError."""
         return self._deleted("ACE_CHANNEL_DEFAULT_EMAIL")
@@ -135,9 +155,16 @@ class Failure:
         setattr(self.settings, name, value)
 
     def no_template(self) -> contextlib.AbstractContextManager[None]:
+        return self._loaders("tests.failures.LoaderWithoutMails")
+
+    def _loaders(self, *loaders: Any) -> contextlib.AbstractContextManager[None]:
         [engine] = self.settings.TEMPLATES
-        options = {**engine["OPTIONS"], "loaders": ["tests.failures.LoaderWithoutMails"]}
+        options = {**engine["OPTIONS"], "loaders": loaders}
         return self._settings(TEMPLATES=[{"BACKEND": engine["BACKEND"], "OPTIONS": options}])
+
+    def channel_raises(self) -> contextlib.AbstractContextManager[None]:
+        channels = ChannelMap([["django_email", TalkativeChannel()]])
+        return self._plugins({"channels": self._email_channels()}, channels=channels)
 
     def policy_denies(self) -> contextlib.AbstractContextManager[None]:
         return self._plugins({"policies": []}, policies=[DenyEmail()])

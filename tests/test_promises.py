@@ -176,7 +176,7 @@ class TestSentIsTrue:
         assert api.deliver(request) == "failed"
         assert statuses() == ["failed"]
 
-    @pytest.mark.parametrize("name", ["rcpt_550", "unknown_host", "policy_denies"])
+    @pytest.mark.parametrize("name", ["rcpt_550", "unknown_host", "policy_denies", "channel_raises"])
     def test_the_app_logs_no_personal_data(self, name, client, program, pathway, failure, caplog):
         caplog.set_level(logging.DEBUG, logger="credit_pathways")
         with getattr(failure, name)():

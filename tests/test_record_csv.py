@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db
 def cells(courses=(EARNED, NOT_EARNED), **program):
     """Return the rows that a reader of CSV sees."""
     progress = Progress(False, courses, EARNED.issue_date)
-    user = factories.UserFactory(first_name="Halima", last_name="Ó Briain")
+    user = factories.UserFactory.build(first_name="Halima", last_name="Ó Briain")
     record = ProgramRecord(
         user=user,
-        program=factories.ProgramFactory(title="Statistics", **program),
+        program=factories.ProgramFactory.build(title="Statistics", **program),
         progress=progress,
         shared_record=None,
     )

@@ -7,6 +7,8 @@ from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.signals import credit_requested
 
+from . import factories
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -28,6 +30,21 @@ def test_it_comes_once_for_each_request_after_commit(heard, learner, program, pa
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert heard == []
     assert heard == [(UserCreditPathway, request.pk, False, "pending")]
+
+
+def test_a_receiver_that_spoils_one_request_does_not_stop_the_others(learner, program, pathway, relay):
+    other = factories.PathwayFactory(programs=[program])
+
+    def receiver(request, **kwargs):
+        if request.pathway == pathway:
+            request.delete()
+
+    credit_requested.connect(receiver)
+    try:
+        _spoilt, request = api.request_credit(user=learner, program=program, pathways=[pathway, other])
+    finally:
+        credit_requested.disconnect(receiver)
+    assert (request.status, [mail["To"] for mail in relay.mails]) == ("sent", [other.email])
 
 
 def test_a_receiver_that_raises_stops_nothing(learner, program, pathway, relay):
