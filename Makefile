@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The tools that read demo/, which is not installed.
+export PYTHONPATH := $(CURDIR)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test quality docs matrix requirements clean
 
