@@ -30,7 +30,6 @@ setup(
     zip_safe=False,
     classifiers=[
         "Framework :: Django :: 5.2",
-        "Framework :: Django :: 6.0",
         "Framework :: Django :: 6.1",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

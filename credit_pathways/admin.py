@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -31,12 +32,16 @@ class PathwayAdmin(admin.ModelAdmin):
 
 
 class LearnerRowAdmin(admin.ModelAdmin):
-    """Rows that only a learner makes; staff read them, and nobody changes what is recorded (ADR 0005)."""
+    """Rows that only a learner makes; staff read them, and delete them if they may (ADR 0005)."""
 
-    search_fields = ("=user__username", "=user__email")
     search_help_text = _("A learner's whole username or email address")
     ordering = ("-id",)
     show_full_result_count = False
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, str]:
+        """Search the fields that the host's user model has for names and addresses, whole and exact."""
+        user = get_user_model()
+        return (f"=user__{user.USERNAME_FIELD}", f"=user__{user.get_email_field_name()}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody shares a record, or requests credit, on a learner's behalf."""

@@ -1,6 +1,7 @@
 """What a host or a view may call: request, share, revoke, read. Arguments are given by keyword."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib.sites.models import Site
@@ -45,10 +46,9 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
         raise NotRequestable(f"learner {user.pk} has no record in program {program.uuid}")
     if not chosen:
         return []
-    shared_record = record.shared_record or share_record(user=user, program=program)
-    record = ProgramRecord(user=user, program=program, progress=record.progress, shared_record=shared_record)
     with transaction.atomic():
         requests = [UserCreditPathway.objects.create(user=user, pathway=p, program=program) for p in chosen]
+        record = replace(record, shared_record=record.shared_record or share_record(user=user, program=program))
         for request in requests:
             _deliver_on_commit(request, record)
     return requests

@@ -146,7 +146,9 @@ def _sync_links(site: Site, items: Items, report: Report) -> None:
     named = {(uuid, program) for uuid, item in items.items() if item for program in item["programs"]}
     wanted = {(pathway, program) for pathway, program in named if program in programs}
     link = Pathway.programs.through
-    rows = link.objects.filter(pathway__site=site).values_list("pathway__uuid", "program__uuid", "pk")
+    rows = link.objects.filter(pathway__site=site, program__site=site).values_list(
+        "pathway__uuid", "program__uuid", "pk"
+    )
     linked = {(pathway, program): pk for pathway, program, pk in rows if items.get(pathway)}
     added, stale = sorted(wanted - linked.keys()), sorted(linked.keys() - wanted)
     link.objects.bulk_create(link(pathway_id=pathways[a], program_id=programs[b]) for a, b in added)

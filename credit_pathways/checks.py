@@ -44,16 +44,17 @@ def check_request_rate() -> list[CheckMessage]:
     """E003: the request rate is ``None`` or a rate as Django REST framework writes it."""
     rate = conf.request_rate()
     try:
-        if rate is not None:
-            type("Probe", (SimpleRateThrottle,), {"rate": rate})()
+        good = rate is None or type("Probe", (SimpleRateThrottle,), {"rate": rate})().num_requests > 0
     except (ValueError, LookupError, AttributeError, ImproperlyConfigured):
+        good = False
+    if not good:
         return [_error(3, "REQUEST_RATE", f"is {rate!r}", 'Use for example "15/minute", or None.')]
     return []
 
 
 def check_link_scheme() -> list[CheckMessage]:
     """E004: links in mails are web links."""
-    if conf.link_scheme() in {"http", "https"}:
+    if conf.link_scheme() in ("http", "https"):
         return []
     return [_error(4, "LINK_SCHEME", f"is {conf.link_scheme()!r}", 'Use "https" or "http".')]
 
@@ -61,7 +62,7 @@ def check_link_scheme() -> list[CheckMessage]:
 def check_public_record_url() -> list[CheckMessage]:
     """E005: the other front end's address says where the record's uuid goes."""
     url = conf.public_record_url()
-    if url is None or ("{uuid}" in url and url.startswith(("http://", "https://"))):
+    if url is None or ("{uuid}" in str(url) and str(url).startswith(("http://", "https://"))):
         return []
     return [
         _error(5, "PUBLIC_RECORD_URL", f"is {url!r}", 'Use for example "https://record.example.com/shared/{uuid}".')
@@ -73,7 +74,7 @@ def check_from_address() -> list[CheckMessage]:
     address = getattr(settings, "CREDIT_PATHWAYS_FROM_ADDRESS", None)
     try:
         if address:
-            validate_email(parseaddr(address)[1])
+            validate_email(parseaddr(str(address))[1])
     except ValidationError:
         return [_error(6, "FROM_ADDRESS", f"is {address!r}", 'Use for example "registry@example.com".')]
     return []
@@ -90,7 +91,7 @@ def check_messages_installed() -> list[CheckMessage]:
 def check_email_channel() -> list[CheckMessage]:
     """W001: edx-ace has its default email channel enabled."""
     channel = getattr(settings, "ACE_CHANNEL_DEFAULT_EMAIL", None)
-    if channel and channel in getattr(settings, "ACE_ENABLED_CHANNELS", []):
+    if channel and channel in (getattr(settings, "ACE_ENABLED_CHANNELS", None) or []):
         return []
     text = "edx-ace has no email channel: no credit request can be sent."
     hint = 'Set ACE_CHANNEL_DEFAULT_EMAIL = "django_email" and list it in ACE_ENABLED_CHANNELS.'
@@ -99,8 +100,9 @@ def check_email_channel() -> list[CheckMessage]:
 
 def _smtp_timeout() -> Any:
     """Return the timeout of the default mailer (Django 6.1's MAILERS, or EMAIL_TIMEOUT); 0 where it needs none."""
-    mailer = getattr(settings, "MAILERS", {}).get("default")
-    if mailer is not None:
+    mailers = getattr(settings, "MAILERS", None)
+    if mailers is not None:
+        mailer = mailers.get("default", {"BACKEND": "none"})
         backend, timeout = mailer.get("BACKEND", SMTP_BACKEND), mailer.get("OPTIONS", {}).get("timeout")
     else:
         backend, timeout = settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT

@@ -45,6 +45,11 @@ def email_language() -> str:
     return _get("EMAIL_LANGUAGE") or settings.LANGUAGE_CODE
 
 
+def has_transactional_channel() -> bool:
+    """Whether edx-ace is told of a channel for mails that somebody waits for, apart from its default one."""
+    return bool(getattr(settings, "ACE_CHANNEL_TRANSACTIONAL_EMAIL", None))
+
+
 def link_scheme() -> str:
     """Scheme of the links in mails: ``"https"`` or ``"http"``."""
     return _get("LINK_SCHEME", "https")

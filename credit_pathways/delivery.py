@@ -4,7 +4,8 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
+from django.db.models import Exists
 from django.utils import timezone
 from edx_ace import ace
 from edx_ace.channel import Channel, ChannelType
@@ -12,7 +13,7 @@ from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from .messages import credit_request_message
-from .models import UserCreditPathway
+from .models import ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord
 
 log = logging.getLogger(__name__)
@@ -25,18 +26,27 @@ def deliver(credit_request: UserCreditPathway, record: ProgramRecord | None) -> 
     Send the email of a deliverable credit request, record the outcome, and return the status.
 
     A request that is not deliverable (sent already, or without a program) is left as it is. Where the database can,
-    the row is locked while its mail is in flight, so that two deliveries of one request cannot both send it.
+    the row is locked while its mail is in flight, so that two deliveries of one request cannot both send it. The
+    outcome is written down even if that transaction is lost: code of the host runs in it, and a slow relay may
+    outlast the database's patience.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). SQLite, whose
             only lock would stop every other writer meanwhile, has no lock here and so no such check.
     """
-    with _row_lock():
-        due = UserCreditPathway.objects.deliverable().select_for_update().filter(pk=credit_request.pk)
-        if due.values_list("pk").first():
-            _write_down(credit_request, Status.SENT if _leaves(credit_request, record) else Status.FAILED)
-        else:
-            credit_request.refresh_from_db(fields=["status"])
+    outcome = None
+    try:
+        with _row_lock():
+            link_is_alive = _lock(credit_request, record)
+            if link_is_alive is None:
+                credit_request.refresh_from_db(fields=["status"])
+            else:
+                outcome = Status.SENT if record and link_is_alive and _leaves(credit_request, record) else Status.FAILED
+                _write_down(credit_request, outcome)
+    except Error:
+        if outcome is None:
+            raise
+        _write_down(credit_request, outcome)
     return Status(credit_request.status)
 
 
@@ -44,20 +54,28 @@ def _row_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
 
 
+def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None) -> bool | None:
+    """Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not deliverable."""
+    shared_records = [record.shared_record.pk] if record and record.shared_record else []
+    link = ProgramCertRecord.objects.filter(pk__in=shared_records)
+    due = UserCreditPathway.objects.deliverable().select_for_update().filter(pk=credit_request.pk)
+    return due.annotate(link_is_alive=Exists(link)).values_list("link_is_alive", flat=True).first()
+
+
 def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
     credit_request.status, credit_request.modified = status, timezone.now()
     UserCreditPathway.objects.filter(pk=credit_request.pk).update(status=status, modified=credit_request.modified)
-    log.info("credit request %s: %s", credit_request.pk, status)
+    level = logging.INFO if status == Status.SENT else logging.WARNING
+    log.log(level, "credit request %s: %s", credit_request.pk, status)
 
 
-def _leaves(credit_request: UserCreditPathway, record: ProgramRecord | None) -> bool:
-    """Send the email if there is all that it needs, and return whether it left."""
-    if record is None or record.shared_record is None or not credit_request.pathway.email:
-        # No address, and a mail server would not even be asked: Django reports such a mail as sent.
-        log.warning("credit request %s: no record, link or address to send", credit_request.pk)
+def _leaves(credit_request: UserCreditPathway, record: ProgramRecord) -> bool:
+    """Send the email and return whether it left."""
+    if not credit_request.pathway.email:
+        # The mail server would not even be asked: Django reports a mail without receivers as sent.
         return False
     try:
-        return _handed_over(credit_request_message(credit_request, record, record.shared_record))
+        return _handed_over(credit_request_message(credit_request, record))
     except Exception as error:  # noqa: BLE001  whatever goes wrong here, the mail did not leave
         # The text of the error may hold the learner's name or address; its type does not.
         log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)

@@ -18,7 +18,7 @@ def current_site(request: HttpRequest) -> Site:
         site = get_current_site(request)
     except Site.DoesNotExist:
         raise Http404("There is no site of this name.") from None
-    assert isinstance(site, Site)  # checks.py: django.contrib.sites is installed
+    assert isinstance(site, Site)  # the models need django.contrib.sites, so this is no RequestSite
     return site
 
 

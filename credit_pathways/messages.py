@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.encoding import punycode
 from edx_ace.errors import FatalChannelDeliveryError
 from edx_ace.message import Message
@@ -14,7 +14,7 @@ from edx_ace.recipient import Recipient
 
 from . import conf
 from .links import public_record_csv_url, public_record_url
-from .models import Learner, ProgramCertRecord, UserCreditPathway
+from .models import Learner, UserCreditPathway
 from .records import ProgramRecord
 from .text import host_name, one_line
 
@@ -58,7 +58,8 @@ def _reply_to(user: Learner) -> list[str]:
         validate_email(address)
     except ValidationError:
         return []
-    return [address]
+    # A quoted local part may hold control characters, and Python's mail library breaks lines at some of them.
+    return [address] if one_line(address) == address else []
 
 
 def _message_id(credit_request: UserCreditPathway, site: Site) -> str:
@@ -67,11 +68,11 @@ def _message_id(credit_request: UserCreditPathway, site: Site) -> str:
     return f"<credit-request.{credit_request.pk}.{credit_request.created:%Y%m%d%H%M%S%f}@{host}>"
 
 
-def _context(
-    credit_request: UserCreditPathway, record: ProgramRecord, shared_record: ProgramCertRecord
-) -> dict[str, Any]:
+def _context(credit_request: UserCreditPathway, record: ProgramRecord) -> dict[str, Any]:
     """Return what the templates show. The values are single lines; the HTML templates escape them."""
-    site = record.program.site
+    site, shared_record = record.program.site, record.shared_record
+    if shared_record is None:
+        raise ValueError("only a shared record can be sent")
     return {
         "learner_name": _typed(record.full_name) or _typed(record.user.get_username()),
         "program_title": _typed(record.program.title),
@@ -84,17 +85,26 @@ def _context(
     }
 
 
-def credit_request_message(
-    credit_request: UserCreditPathway, record: ProgramRecord, shared_record: ProgramCertRecord
-) -> Message:
-    """Return the edx-ace message of one credit request, in the institution's language."""
-    site = record.program.site
+def credit_request_message(credit_request: UserCreditPathway, record: ProgramRecord) -> Message:
+    """
+    Return the edx-ace message of one credit request, in the institution's language.
+
+    Raises:
+        ValueError: the record is not shared.
+    """
+    site, language = record.program.site, conf.email_language()
+    with translation.override(language):  # where a host's URLs have a language, the links have the institution's
+        context = _context(credit_request, record)
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequest",
         recipient=Recipient(lms_user_id=None, email_address=credit_request.pathway.email),
-        language=conf.email_language(),
-        context=_context(credit_request, record, shared_record),
-        options={"from_address": conf.from_address(site), "reply_to": _reply_to(record.user)},
+        language=language,
+        context=context,
+        options={
+            "from_address": conf.from_address(site),
+            "reply_to": _reply_to(record.user),
+            "transactional": conf.has_transactional_channel(),
+        },
         headers={"Message-ID": _message_id(credit_request, site)},
     )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.contrib.sites.models import Site
 from django.utils.module_loading import import_string
@@ -34,7 +34,10 @@ class CourseResult:
     @property
     def percent(self) -> int | None:
         """The grade in per cent, 0 to 100."""
-        return None if self.percent_grade is None else round(self.percent_grade * 100)
+        if self.percent_grade is None:
+            return None
+        # Half a per cent counts for the learner; Python's own rounding goes to the even neighbour.
+        return int(Decimal(str(self.percent_grade)).scaleb(2).to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,16 @@ def one_line(value: object) -> str:
     return " ".join(_NOT_PRINTED.sub(" ", str(value)).split())
 
 
+#: Where a formula may begin: at the start of a cell, and, for a spreadsheet that reads another separator than the
+#: comma, after that. Marks that are not seen do not count.
+_FORMULA = re.compile("(^|[;,\t])([\\s\u200b-\u200f\u2060\ufeff]*)(?=[=+\\-@|%＝＋－＠])")
+
+
+def no_formula(cell: str) -> str:
+    """Return ``cell`` with an apostrophe before what a spreadsheet would run as a formula (OWASP, "CSV Injection")."""
+    return _FORMULA.sub(r"\1\2'", cell)
+
+
 def host_name(domain: str) -> str:
     """Return the host of a site's domain, which may carry a port: ``localhost:8000`` gives ``localhost``."""
     return urlsplit(f"//{domain}").hostname or domain

@@ -18,10 +18,15 @@ class RequestRateThrottle(UserRateThrottle):
         """Read the rate when it is used."""
         return conf.request_rate()
 
+    def wait(self) -> float:
+        """Return the seconds until another is allowed; the whole period where the rate was lowered meanwhile."""
+        seconds = super().wait()
+        return self.duration if seconds is None else seconds  # type: ignore[attr-defined]
+
 
 def seconds_to_wait(request: HttpRequest) -> int:
     """Count one request of this user; return 0, or the seconds until another is allowed if it was one too many."""
     throttle = RequestRateThrottle()
     if throttle.allow_request(request, APIView()):  # type: ignore[arg-type]  # reads no more than request.user
         return 0
-    return max(1, ceil(throttle.wait() or 0))
+    return max(1, ceil(throttle.wait()))

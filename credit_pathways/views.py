@@ -7,11 +7,13 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.defaultfilters import slugify
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -35,7 +37,7 @@ SAID = {
     Status.SENT: (messages.SUCCESS, _lazy("%(pathway)s: your request was sent to %(institution)s.")),
     Status.PENDING: (
         messages.INFO,
-        _lazy("%(pathway)s: your request is recorded, and will be sent to %(institution)s."),
+        _lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
     ),
     Status.FAILED: (
         messages.ERROR,
@@ -52,7 +54,7 @@ class IndexView(LoginRequiredMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the learner's program records."""
         records = api.program_records(user=self.request.user, site=current_site(self.request))
-        return super().get_context_data(records=records, **kwargs)
+        return super().get_context_data(records=records, messages=messages.get_messages(self.request), **kwargs)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -67,6 +69,7 @@ class ProgramRecordView(LoginRequiredMixin, TemplateView):
         shared = record.shared_record
         return super().get_context_data(
             record=record,
+            messages=messages.get_messages(self.request),
             pathways=api.requestable_pathways(program=record.program),
             public_url=shared and public_record_url(record.program.site, shared),
             **kwargs,
@@ -77,6 +80,10 @@ class LearnerAction(LoginRequiredMixin, View):
     """A form of the page: do it, leave a message for each thing that happened, go back to the page."""
 
     http_method_names = ("post", "options")
+
+    def handle_no_permission(self) -> HttpResponseRedirect:
+        """Log in, then go to the page: the form cannot be sent again by itself."""
+        return redirect_to_login(reverse("credit_pathways:program_record", kwargs=self.kwargs), self.get_login_url())
 
     def back(self, uuid: UUID) -> HttpResponse:
         """Return to the Program Record page, which shows the messages."""
@@ -124,7 +131,9 @@ def _say_what_happened(
         if wait:
             messages.warning(request, f"{pathway.name}: {_too_many(wait)}")
     for _number in range(unknown):
-        messages.warning(request, _("One of your choices takes no requests for this program now. Nothing was sent."))
+        messages.warning(
+            request, _("One of your choices takes no requests for this program now. Nothing was sent to it.")
+        )
     if not waits and not unknown:
         messages.warning(request, _("Nothing was sent: choose at least one pathway."))
 

@@ -34,4 +34,5 @@ def mail_html(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the HTML part alone, allowed to do nothing."""
     body = parsed(get_object_or_404(Mail, pk=pk)).get_body(("html",))
     html = body.get_content() if body else ""
-    return HttpResponse(html, headers={"Content-Security-Policy": "sandbox allow-popups; default-src 'none'"})
+    policy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'"
+    return HttpResponse(f'<base target="_blank">{html}', headers={"Content-Security-Policy": policy})

@@ -146,6 +146,14 @@ class TestSites:
         assert Program.objects.filter(site=other).count() == 1
         assert Program.objects.get(site=1, title="Statistics").status == "active"
 
+    def test_a_link_to_another_sites_program_is_not_taken_for_the_own(self, catalog, sync):
+        sync(catalog)
+        pathway, program = Pathway.objects.get(name="Master"), Program.objects.get(title="Statistics")
+        theirs = factories.ProgramFactory(uuid=program.uuid, site=factories.SiteFactory())
+        pathway.programs.set([theirs])
+        sync(catalog)
+        assert set(pathway.programs.all()) == {program, theirs}
+
     def test_an_unknown_site_is_named(self, catalog, sync):
         with pytest.raises(CommandError, match=r"no site nowhere\.example"):
             sync(catalog, site="nowhere.example")

@@ -17,6 +17,12 @@ BAD = [
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "15/"}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": 15}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": ""}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "0/minute"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "-1/minute"}),
+    ("E004", {"CREDIT_PATHWAYS_LINK_SCHEME": ["https"]}),
+    ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": 5}),
+    ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": 5}),
+    ("W001", {"ACE_ENABLED_CHANNELS": None}),
     ("E004", {"CREDIT_PATHWAYS_LINK_SCHEME": "javascript"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
@@ -40,6 +46,8 @@ DEPLOYED = [
     ([], {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend", "EMAIL_TIMEOUT": None}),
     (["W002"], {"MAILERS": {"default": {"OPTIONS": {"host": "relay.example.com"}}}}),
     ([], {"MAILERS": {"default": {"OPTIONS": {"timeout": 10}}}}),
+    ([], {"MAILERS": {}}),
+    ([], {"MAILERS": {"other": {}}}),
     ([], {"MAILERS": {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}}),
 ]
 

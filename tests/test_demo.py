@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, build_opener
 
@@ -60,25 +61,25 @@ def _wait_for(url: str) -> None:
 
 
 class Browser:
-    """A person's browser: follows links, fills in forms."""
+    """A person's browser, without JavaScript: follows links, fills in forms and sends them."""
 
     def __init__(self, root: str, username: str) -> None:
-        self.cookies = CookieJar()
-        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
+        self.opener = build_opener(HTTPCookieProcessor(CookieJar()))
         self.url = root
         self.open("accounts/login/")
-        self.post("", username=username, password="demo")
+        self.send("Log in", username=username, password="demo")
 
     def open(self, path: str, data: bytes | None = None) -> Page:
         with self.opener.open(urljoin(self.url, path), data) as answer:
             self.url = answer.url
-            self.source = answer.read().decode()
-        self.page = Page(self.source)
+            self.page = Page(answer.read().decode())
         return self.page
 
-    def post(self, action: str, **fields) -> Page:
-        [token] = [cookie.value for cookie in self.cookies if cookie.name == "csrftoken"]
-        return self.open(action, urlencode({**fields, "csrfmiddlewaretoken": token}, doseq=True).encode())
+    def send(self, button: str, **fields: Any) -> Page:
+        """Press the button of a form that is filled in with ``fields``."""
+        _form, attributes, hidden = self.page.form_sent_by(button)
+        assert attributes["method"] == "post"
+        return self.open(attributes.get("action") or "", urlencode({**hidden, **fields}, doseq=True).encode())
 
     def follow(self, text: str) -> Page:
         """Follow the link whose words are ``text``."""
@@ -86,14 +87,14 @@ class Browser:
 
     def request_credit(self, *pathways: tuple[str, str]) -> list[str]:
         """Press the button, tick the pathways, send; return what the page says."""
+        assert self.page.opened_by("Request credit") in self.page.around[self.page.form_sent_by("Send")[0]]
         offers = self.offers()
-        [action] = [url for url in self.page.actions if url.endswith("/request-credit")]
-        self.post(action, pathway=[offers[" ".join(words)] for words in pathways])
-        return self.page.messages
+        return self.send("Send", pathway=[offers[" ".join(words)] for words in pathways]).messages
 
-    def offers(self) -> dict[str, str]:
+    def offers(self) -> dict[str, str | None]:
         """Return the value of each box that the dialog offers, by the words beside it."""
-        return dict(zip(self.page.choices, [value for _name, value in self.page.boxes], strict=True))
+        assert {box["name"] for box in self.page.boxes} == {"pathway"}
+        return dict(zip(self.page.choices, [box["value"] for box in self.page.boxes], strict=True))
 
 
 def sent(pathway: tuple[str, str]) -> str:
@@ -151,6 +152,20 @@ def test_the_registrar_reads_the_record(demo):
     assert "Dario Fiore" in record
     assert "Completed" in record
     assert "Capstone in Data Science" in registrar.open(f"{link}csv").read().decode("utf-8-sig")
+
+
+def test_sharing_and_stopping(demo):
+    learner = Browser(demo, "halima")
+    learner.open("/records/")
+    learner.follow(SUPPLY_CHAIN)
+    if "Stop sharing" in learner.page.buttons:
+        learner.send("Stop sharing")
+    learner.send("Create a link")
+    [link] = [str(url).replace("http://localhost:8000/", demo) for url in learner.page.hrefs if "/shared/" in str(url)]
+    assert "Halima" in build_opener().open(link).read().decode()
+    learner.send("Stop sharing")
+    with pytest.raises(HTTPError, match="404"):
+        build_opener().open(link)
 
 
 def test_the_learner_without_a_record(demo):

@@ -27,6 +27,8 @@ HOSTILE = {
     "many runs of space": "a \t" * 80 + "\nBcc: x",
     "formula": '=HYPERLINK("http://evil.example","click")',
     "command formula": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "formula after a semicolon": "Halima;=cmd|' /C calc'!A0",
+    "full-width formula": "＝1+1",
     "plus": "+1-1",
     "minus": "-1+1",
     "quote": 'O\'Hara "The" Brien',
@@ -78,7 +80,9 @@ def test_the_mail(text, hostile, client, relay):
     [mail] = relay.mails
     line, name = (one_line(typed).replace("=?", "= ?") for typed in (text, text[:150]))
     assert set(mail.keys()) <= HEADERS
-    assert mail["Subject"].strip() == f"Credit request from {name}: {line}"
+    # Without white space: Python's mail library is of several minds about it where encoded words meet.
+    assert _black(mail["Subject"]) == _black(f"Credit request from {name}: {line}")
+    assert len(mail["Subject"].splitlines()) == 1
     assert [mail.get_all(header) for header in ("To", "Bcc", "Cc")] == [["registrar@northfield.example"], None, None]
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
@@ -93,6 +97,10 @@ def test_the_mail(text, hostile, client, relay):
     shared = f"https://example.com/records/programs/shared/{ProgramCertRecord.objects.get().uuid}/"
     assert page.hrefs == [shared, f"{shared}csv"]
     assert f"Program: {line}" in page.text
+
+
+def _black(text):
+    return "".join(text.split())
 
 
 @pytest.mark.parametrize("name", ["index", "program_record", "public_record"])
@@ -125,8 +133,8 @@ def test_the_csv(text, hostile, client):
     answer = client.get(reverse("credit_pathways:public_record_csv", args=[shared.uuid]))
     rows = list(csv.reader(answer.content.decode("utf-8-sig").splitlines(keepends=True)))
     assert [len(row) for row in rows] == [2, 2, 2, 2, 2, 2, 2, 0, 7, 7]
-    assert not any(cell[:1] in tuple("=+-@\t\r\n") for row in rows for cell in row if cell)
-    assert one_line(text).replace("|", "") in rows[9][0].replace("\\|", "")
+    assert not any(cell[:1] in tuple("=+-@\t\r\n＝") for row in rows for cell in row if cell)
+    assert rows[9][0].replace("'", "") == one_line(text).replace("'", "")
     assert answer["Content-Disposition"].isascii()
     assert len(answer["Content-Disposition"].splitlines()) == 1
 
@@ -144,6 +152,10 @@ ADDRESSES = {
     "halima@مثال.إختبار": "halima@xn--mgbh0fb.xn--kgbechtv",
     "x" * 241 + "@home.example": "x" * 241 + "@home.example",
     "halima@home.example, victim@evil.example": None,
+    '"\x0bfoo"@evil.example': None,
+    '"\x0cBcc:v@evil.example"@evil.example': None,
+    '"\x1cfoo"@evil.example': None,
+    '"\x85foo"@evil.example': None,
     "Halima <halima@home.example>": None,
 }
 

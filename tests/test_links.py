@@ -3,13 +3,15 @@
 import uuid
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.contrib.sites.models import Site
 from django.urls import reverse
+from django.utils import translation
 
 from credit_pathways import api, links
 from credit_pathways.models import ProgramCertRecord
 
-from . import factories
+from . import factories, urls
 
 SHARED = ProgramCertRecord(uuid=uuid.UUID("4a1d6ef2-7a36-4b9c-9c39-0f9a1be0e0b1"))
 SITE = Site(domain="credentials.example.com", name="Example")
@@ -43,6 +45,15 @@ def test_a_forged_host_header_is_in_no_link(client, program, pathway, relay, set
     assert shared.json()["url"].startswith("https://example.com/records/programs/shared/")
     assert shared.json()["url"] in mail.get_body(("plain",)).get_content()
     assert "evil.example" not in mail.as_string()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_urls_have_a_language_links_have_the_institutions(learner, program, pathway, relay, settings):
+    settings.ROOT_URLCONF = tuple(i18n_patterns(*urls.urlpatterns))
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"
+    with translation.override("es"):
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+    assert "https://example.com/fr/records/programs/shared/" in relay.mails[0].get_body(("plain",)).get_content()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,8 +1,10 @@
 """Malformed input gives a 4xx that names the field, never a 500."""
 
+import base64
 import json
 import string
 from contextlib import suppress
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
@@ -163,6 +165,11 @@ def test_the_query_of_a_record(client, program, query):
         assert list(answer.json()) == ["is_public"]
 
 
+def cursor(position):
+    """Return a forged cursor of a list's page."""
+    return base64.b64encode(urlencode({"p": position}).encode()).decode()
+
+
 FILTERS = ["program", "pathway", "status", "user", "created_after", "created_before", "cursor", "page_size", "format"]
 DATES = st.datetimes().map(str) | st.dates().map(str) | st.text(string.digits + "-:TZ+. ", max_size=30)
 
@@ -181,6 +188,13 @@ DATES = st.datetimes().map(str) | st.dates().map(str) | st.text(string.digits + 
 @example(query={"user": "\x00"})
 @example(query={"program": "x" * 32})
 @example(query={"cursor": "eA=="})
+@example(query={"cursor": cursor("abc")})
+@example(query={"cursor": cursor("")})
+@example(query={"cursor": cursor("1.5")})
+@example(query={"cursor": cursor("²")})
+@example(query={"cursor": cursor("9" * 30)})
+@example(query={"cursor": cursor("\x00")})
+@example(query={"cursor": cursor("7") + "&r=1"})
 def test_the_query_of_the_list(client, learner, query, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     factories.UserCreditPathwayFactory(user=learner)

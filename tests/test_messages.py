@@ -90,4 +90,4 @@ def test_message_ids_are_of_the_request(learner, program, pathway, relay):
     first, again, another = [mail["Message-ID"] for mail in relay.mails]
     assert first == again != another
     assert first.startswith(f"<credit-request.{request.pk}.")
-    assert first.endswith("@example.com>")
+    assert first.endswith(f".{request.created:%Y%m%d%H%M%S%f}@example.com>")

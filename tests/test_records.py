@@ -45,7 +45,17 @@ class TestCatalogRecordSource:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "percent"), [(None, None), (0, 0), (Decimal("0.9150"), 92), (0.5, 50), (1.0, 100)]
+    ("fraction", "percent"),
+    [
+        (None, None),
+        (0, 0),
+        (Decimal("0.9050"), 91),
+        (Decimal("0.925"), 93),
+        (0.905, 91),
+        (0.9149, 91),
+        (0.5, 50),
+        (1.0, 100),
+    ],
 )
 def test_a_grade_in_per_cent(fraction, percent):
     assert replace(EARNED, percent_grade=fraction).percent == percent

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.contrib.auth import get_user_model
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django_filters.rest_framework import FilterSet
 
@@ -23,7 +24,7 @@ class CreditRequestFilter(FilterSet):
 
     program = django_filters.UUIDFilter(field_name="program__uuid", label="uuid of the program")
     pathway = django_filters.NumberFilter(field_name="pathway_id", min_value=1, max_value=MAX_ID, decimal_places=0)
-    user = django_filters.CharFilter(field_name="user__username", label="username")
+    user = django_filters.CharFilter(field_name=f"user__{get_user_model().USERNAME_FIELD}", label="username")
     created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_DATES)
     created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_DATES)
 

@@ -12,7 +12,7 @@ from ..records import ProgramRecord
 class ShareSerializer(serializers.Serializer[Any]):
     """The body of ``share``."""
 
-    username = serializers.CharField(help_text="The requesting learner's own.")
+    username = serializers.CharField(trim_whitespace=False, help_text="The requesting learner's own.")
 
 
 class SendSerializer(ShareSerializer):
@@ -141,7 +141,7 @@ class RecordQuerySerializer(serializers.Serializer[Any]):
 class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
     """A credit request, as it was recorded. ``program`` fields are null in rows from before programs were."""
 
-    username = serializers.CharField(source="user.username")
+    username = serializers.CharField(source="user.get_username")
     pathway = serializers.CharField(source="pathway.name")
     institution = serializers.CharField(source="pathway.org_name")
     program = serializers.CharField(source="program.title", allow_null=True, default=None)
