@@ -14,6 +14,7 @@ help: ## List what can be made
 
 # One environment; each stamp says that a list of requirements is in it.
 $(VENV)/%.stamp: requirements/%.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $< -e .
 	touch $@

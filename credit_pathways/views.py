@@ -130,10 +130,13 @@ def _say_what_happened(
     for pathway, wait in waits.items():
         if wait:
             messages.warning(request, f"{pathway.name}: {_too_many(wait)}")
-    for _number in range(unknown):
-        messages.warning(
-            request, _("One of your choices takes no requests for this program now. Nothing was sent to it.")
+    if unknown:
+        text = ngettext(
+            "One of your choices takes no requests for this program now. Nothing was sent to it.",
+            "%(count)d of your choices take no requests for this program now. Nothing was sent to them.",
+            unknown,
         )
+        messages.warning(request, text % {"count": unknown})
     if not waits and not unknown:
         messages.warning(request, _("Nothing was sent: choose at least one pathway."))
 

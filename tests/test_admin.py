@@ -59,4 +59,5 @@ def test_the_catalog_can_be_edited(model, admin_client, program, pathway):
 def test_the_list_does_not_ask_for_each_row(admin_client, program, pathway, django_assert_max_num_queries):
     factories.UserCreditPathwayFactory.create_batch(50, program=program, pathway=pathway)
     with django_assert_max_num_queries(10):
-        admin_client.get(url("usercreditpathway", "changelist"))
+        page = admin_client.get(url("usercreditpathway", "changelist"))
+    assert page.context["cl"].result_count == 50

@@ -1,15 +1,13 @@
 """The public Python API. What delivery promises is in test_promises.py."""
 
-import threading
-
 import pytest
-from django.db import connection
 
 from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 
 from . import factories
 from .record_source import NO_RECORD
+from .threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,20 +82,13 @@ class TestSharing:
         assert list(ProgramCertRecord.objects.all()) == [theirs]
 
     def test_two_calls_at_once_make_one_link(self, learner, program):
-        barrier = threading.Barrier(4)
-        uuids = []
-
-        def share():
-            barrier.wait()
-            uuids.append(api.share_record(user=learner, program=program).uuid)
-            connection.close()
-
-        threads = [threading.Thread(target=share) for _number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        uuids = at_once(4, lambda: api.share_record(user=learner, program=program).uuid)
         assert uuids == [ProgramCertRecord.objects.get().uuid] * 4
+
+    def test_requests_at_once_share_one_link(self, learner, program, pathway, relay):
+        said = at_once(6, lambda: api.request_credit(user=learner, program=program, pathways=[pathway])[0].status)
+        assert said == ["sent"] * 6
+        assert (UserCreditPathway.objects.count(), len(relay.mails), ProgramCertRecord.objects.count()) == (6, 6, 1)
 
 
 class TestReading:

@@ -18,6 +18,7 @@ from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 
 from . import factories
 from .failures import TalkativeChannel
+from .threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,17 +80,7 @@ class TestLock:
     def test_two_deliveries_at_once_send_one_mail(self, request_row, relay):
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
-        said = []
-
-        def deliver():
-            said.append(api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
-            connection.close()
-
-        threads = [threading.Thread(target=deliver) for _number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        said = at_once(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
         assert (said, len(relay.mails)) == (["sent"] * 3, 1)
 
 

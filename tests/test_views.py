@@ -149,6 +149,11 @@ class TestRequestCredit:
         assert said(answer)[1][1].endswith("Nothing was sent to it.")
         assert len(relay.mails) == 1
 
+    def test_any_number_of_unknown_choices_is_one_message(self, client, program, pathway):
+        answer = client.post(url("request_credit", program), {"pathway": range(10**6, 10**6 + 500)})
+        [(level, text)] = said(answer)
+        assert (level, text[:19]) == ("warning", "500 of your choices")
+
     def test_the_flood_guard_counts_pathways(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "2/minute"
         others = [factories.PathwayFactory(programs=[program]) for _number in range(2)]
