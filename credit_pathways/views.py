@@ -131,14 +131,19 @@ def _say_what_happened(
         if wait:
             messages.warning(request, f"{pathway.name}: {_too_many(wait)}")
     if unknown:
-        text = ngettext(
-            "One of your choices takes no requests for this program now. Nothing was sent to it.",
-            "%(count)d of your choices take no requests for this program now. Nothing was sent to them.",
-            unknown,
-        )
-        messages.warning(request, text % {"count": unknown})
+        messages.warning(request, _gone(unknown))
     if not waits and not unknown:
         messages.warning(request, _("Nothing was sent: choose at least one pathway."))
+
+
+def _gone(count: int) -> str:
+    """Return what a learner is told of ``count`` choices that are not requestable; perhaps they were a moment ago."""
+    text = ngettext(
+        "One of your choices takes no requests for this program now. Nothing was sent to it.",
+        "%(count)d of your choices take no requests for this program now. Nothing was sent to them.",
+        count,
+    )
+    return text % {"count": count}
 
 
 def _too_many(wait: int) -> str:
