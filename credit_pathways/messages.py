@@ -14,7 +14,7 @@ from edx_ace.recipient import Recipient
 
 from . import conf
 from .links import public_record_csv_url, public_record_url
-from .models import Learner, UserCreditPathway
+from .models import UserCreditPathway
 from .records import ProgramRecord
 from .text import host_name, one_line
 
@@ -51,9 +51,8 @@ def _typed(value: str) -> str:
     return one_line(value).replace("=?", "= ?")
 
 
-def _reply_to(user: Learner) -> list[str]:
+def _reply_to(address: str) -> list[str]:
     """Return the learner's address as a list; empty if there is none that a mail header may carry."""
-    address = getattr(user, user.get_email_field_name(), "") or ""
     try:
         validate_email(address)
     except ValidationError:
@@ -81,7 +80,6 @@ def _context(credit_request: UserCreditPathway, record: ProgramRecord) -> dict[s
         "record_url": public_record_url(site, shared_record),
         "csv_url": public_record_csv_url(site, shared_record),
         "platform_name": _typed(record.platform_name),
-        "learner_has_address": bool(_reply_to(record.user)),
     }
 
 
@@ -93,6 +91,7 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
         ValueError: the record is not shared.
     """
     site, language = record.program.site, conf.email_language()
+    reply_to = _reply_to(record.email)
     with translation.override(language):  # where a host's URLs have a language, the links have the institution's
         context = _context(credit_request, record)
     return CreditRequestMessage(
@@ -100,10 +99,10 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
         name="creditrequest",
         recipient=Recipient(lms_user_id=None, email_address=credit_request.pathway.email),
         language=language,
-        context=context,
+        context={**context, "learner_has_address": bool(reply_to)},
         options={
             "from_address": conf.from_address(site),
-            "reply_to": _reply_to(record.user),
+            "reply_to": reply_to,
             "transactional": conf.has_transactional_channel(),
         },
         headers={"Message-ID": _message_id(credit_request, site)},

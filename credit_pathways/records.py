@@ -96,6 +96,11 @@ class ProgramRecord:
         return self.user.get_full_name()
 
     @property
+    def email(self) -> str:
+        """The learner's address as the host has it; empty if none is known."""
+        return getattr(self.user, self.user.get_email_field_name(), "") or ""
+
+    @property
     def platform_name(self) -> str:
         """The platform's name as people see it."""
         return conf.platform_name(self.program.site)

@@ -132,10 +132,10 @@ class Failure:
         self.relay.drops = False
 
     def no_channel(self) -> contextlib.AbstractContextManager[None]:
-        return self._plugins({"channels": self._email_channels()}, channels=ChannelMap([]))
+        return self._channels()
 
     def push_channel_only(self) -> contextlib.AbstractContextManager[None]:
-        return self._plugins({"channels": self._email_channels()}, channels=ChannelMap([["push", PushOnlyChannel()]]))
+        return self._channels(["push", PushOnlyChannel()])
 
     @contextlib.contextmanager
     def push_channel_takes_it(self) -> Iterator[None]:
@@ -163,18 +163,17 @@ class Failure:
         return self._settings(TEMPLATES=[{"BACKEND": engine["BACKEND"], "OPTIONS": options}])
 
     def channel_raises(self) -> contextlib.AbstractContextManager[None]:
-        channels = ChannelMap([["django_email", TalkativeChannel()]])
-        return self._plugins({"channels": self._email_channels()}, channels=channels)
+        return self._channels(["django_email", TalkativeChannel()])
 
     def policy_denies(self) -> contextlib.AbstractContextManager[None]:
         return self._plugins({"policies": []}, policies=[DenyEmail()])
 
     def channel_busy(self) -> contextlib.AbstractContextManager[None]:
-        channels = ChannelMap([["django_email", BusyChannel(timedelta(seconds=10))]])
-        return self._plugins({"channels": self._email_channels()}, channels=channels)
+        return self._channels(["django_email", BusyChannel(timedelta(seconds=10))])
 
-    def _email_channels(self) -> ChannelMap:
-        return ChannelMap([["django_email", DjangoEmailChannel()]])
+    def _channels(self, *named: list[Any]) -> contextlib.AbstractContextManager[None]:
+        mended = ChannelMap([["django_email", DjangoEmailChannel()]])
+        return self._plugins({"channels": mended}, channels=ChannelMap(named))
 
 
 FAILURES = sorted(name for name in vars(Failure) if not name.startswith("_"))

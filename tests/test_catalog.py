@@ -5,8 +5,11 @@ import json
 import uuid
 
 import pytest
+from django.contrib.sites.models import Site
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
+from credit_pathways.catalog import synchronize
 from credit_pathways.models import Pathway, Program
 
 from . import factories
@@ -254,3 +257,13 @@ def test_a_file_that_is_no_catalog(text, says, tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("sync_catalog", file=tmp_path / "nothing.json")
+
+
+def test_a_run_that_breaks_off_changes_nothing():
+    def broken():
+        raise DatabaseError("gone")
+        yield
+
+    with pytest.raises(DatabaseError):
+        synchronize(site=Site.objects.get_current(), programs=[program_item()], pathways=broken())
+    assert not Program.objects.exists()

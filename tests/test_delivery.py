@@ -18,6 +18,7 @@ from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 
 from . import factories
 from .failures import TalkativeChannel
+from .receivers import connected
 from .threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,11 +56,8 @@ class TestADatabaseErrorWhileTheMailIsInFlight:
                 if not swallowed:
                     raise
 
-        ACE_MESSAGE_SENT.connect(receiver)
-        try:
+        with connected(ACE_MESSAGE_SENT, receiver):
             first = (api.deliver(request_row), status_of(request_row), len(relay.mails))
-        finally:
-            ACE_MESSAGE_SENT.disconnect(receiver)
         # A receiver that raises before the app hears the report hides it (ADR 0002).
         outcome = "sent" if swallowed else "failed"
         assert first == (outcome, outcome, 1)
@@ -105,12 +103,8 @@ class TestAllOrNothing:
         def refuse(**kwargs):
             raise DatabaseError("no room")
 
-        pre_save.connect(refuse, sender=model)
-        try:
-            with pytest.raises(DatabaseError):
-                api.request_credit(user=learner, program=program, pathways=[pathway])
-        finally:
-            pre_save.disconnect(refuse, sender=model)
+        with connected(pre_save, refuse, sender=model), pytest.raises(DatabaseError):
+            api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (UserCreditPathway.objects.count(), ProgramCertRecord.objects.count(), relay.mails) == (0, 0, [])
 
 

@@ -8,6 +8,7 @@ from credit_pathways.models import UserCreditPathway
 from credit_pathways.signals import credit_requested
 
 from . import factories
+from .receivers import connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,9 +21,8 @@ def heard(request):
     def receiver(sender, request, **kwargs):
         heard.append((sender, request.pk, transaction.get_connection().in_atomic_block, request.status))
 
-    credit_requested.connect(receiver)
-    yield heard
-    credit_requested.disconnect(receiver)
+    with connected(credit_requested, receiver):
+        yield heard
 
 
 def test_it_comes_once_for_each_request_after_commit(heard, learner, program, pathway, relay):
@@ -39,11 +39,8 @@ def test_a_receiver_that_spoils_one_request_does_not_stop_the_others(learner, pr
         if request.pathway == pathway:
             request.delete()
 
-    credit_requested.connect(receiver)
-    try:
+    with connected(credit_requested, receiver):
         _spoilt, request = api.request_credit(user=learner, program=program, pathways=[pathway, other])
-    finally:
-        credit_requested.disconnect(receiver)
     assert (request.status, [mail["To"] for mail in relay.mails]) == ("sent", [other.email])
 
 
@@ -51,9 +48,6 @@ def test_a_receiver_that_raises_stops_nothing(learner, program, pathway, relay):
     def receiver(**kwargs):
         raise ValueError("the host's")
 
-    credit_requested.connect(receiver)
-    try:
+    with connected(credit_requested, receiver):
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-    finally:
-        credit_requested.disconnect(receiver)
     assert (request.status, len(relay.mails)) == ("sent", 1)

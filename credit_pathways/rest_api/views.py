@@ -163,11 +163,10 @@ def _public_data(record: ProgramRecord) -> dict[str, Any]:
 
 def _own_data(record: ProgramRecord) -> dict[str, Any]:
     """Return what the learner may see."""
-    user = record.user
-    email = getattr(user, user.get_email_field_name(), "")
+    username = record.user.get_username()
     return {
         **_public_data(record),
-        "learner": {"full_name": record.full_name, "username": user.get_username(), "email": email},
+        "learner": {"full_name": record.full_name, "username": username, "email": record.email},
         "pathways": api.requestable_pathways(program=record.program),
     }
 
