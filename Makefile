@@ -46,7 +46,7 @@ matrix: $(VENV)/quality.stamp ## Run the tests on every supported Python and Dja
 	$(BIN)/tox run
 
 requirements: $(VENV)/quality.stamp ## Compile requirements/*.in, without any index's address
-	cd requirements && for name in demo test quality; do \
+	cd requirements && for name in demo demo-celery test services quality; do \
 		../$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
 			--no-emit-find-links --no-emit-trusted-host --output-file $$name.txt $$name.in; done
 

@@ -27,6 +27,7 @@ setup(
     include_package_data=True,
     python_requires=">=3.11",
     install_requires=requirements("base"),
+    extras_require={"celery": requirements("celery")},
     zip_safe=False,
     classifiers=[
         "Framework :: Django :: 5.2",

@@ -3,6 +3,8 @@
 import os
 from tempfile import gettempdir
 
+import dj_database_url
+
 SECRET_KEY = "tests"
 ROOT_URLCONF = "tests.urls"
 SITE_ID = 1
@@ -50,14 +52,13 @@ TEMPLATES = [
 ]
 
 # A file, not memory: other threads look from connections of their own at what is committed.
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ":memory:",
-        "OPTIONS": {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"},
-        "TEST": {"NAME": f"{gettempdir()}/credit_pathways_test_{os.getpid()}.sqlite3"},
-    }
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": ":memory:",
+    "OPTIONS": {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"},
+    "TEST": {"NAME": f"{gettempdir()}/credit_pathways_test_{os.getpid()}.sqlite3"},
 }
+DATABASES = {"default": dj_database_url.config("TEST_DATABASE_URL") or SQLITE}
 
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
 
