@@ -1,20 +1,34 @@
 """What a host or a view may call: request, share, revoke, read. Arguments are given by keyword."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.utils import timezone
 
-from . import delivery
-from .models import Learner, Pathway, PathwayQuerySet, Program, ProgramCertRecord, UserCreditPathway
+from . import conf, delivery, queueing
+from .models import (
+    Learner,
+    Pathway,
+    PathwayQuerySet,
+    Program,
+    ProgramCertRecord,
+    UserCreditPathway,
+    UserCreditPathwayQuerySet,
+)
 from .records import ProgramRecord, record_source
 from .signals import credit_requested
 
 __all__ = [
     "NotRequestable",
+    "attempt_delivery",
     "deliver",
+    "deliver_pending",
+    "pending_requests",
     "program_record",
     "program_records",
     "public_record",
@@ -23,6 +37,13 @@ __all__ = [
     "revoke_record",
     "share_record",
 ]
+
+log = logging.getLogger(__name__)
+
+Status = UserCreditPathway.Status
+
+#: How long a request is claimed by one who delivers it and may be killed: longer than mail servers take.
+CLAIM = timedelta(minutes=10)
 
 
 class NotRequestable(Exception):
@@ -67,13 +88,16 @@ def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]
 def _deliver_on_commit(credit_request: UserCreditPathway, record: ProgramRecord) -> None:
     def deliver_now() -> None:
         credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
-        delivery.deliver(credit_request, record)
+        if conf.delivery() == "celery":
+            queueing.enqueue(credit_request)
+        else:
+            delivery.deliver(credit_request, record, among=UserCreditPathway.objects.deliverable())
 
     # Robust: whatever goes wrong with one request, even its database, the others are still delivered.
     transaction.on_commit(deliver_now, robust=True)
 
 
-def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
+def deliver(credit_request: UserCreditPathway) -> Status:
     """
     Deliver a credit request whose email has not left yet, with the record as it is now, and return its status.
 
@@ -83,9 +107,62 @@ def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
+    record = _record_now(credit_request)
+    return delivery.deliver(credit_request, record, among=UserCreditPathway.objects.deliverable())
+
+
+def _record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
+    """Return the record that ``credit_request`` is about as it is now; ``None`` if there is none any more."""
     program = credit_request.program
-    record = program_record(user=credit_request.user, program=program) if program else None
-    return delivery.deliver(credit_request, record)
+    return program_record(user=credit_request.user, program=program) if program else None
+
+
+def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
+    """
+    Try once to deliver a pending request, and return its status; ``None`` if there is no such request to deliver.
+
+    If the mail does not leave, whatever goes wrong, the request stays pending, or fails if the attempt was the last.
+
+    Raises:
+        django.db.Error: not even that could be written down after the last attempt.
+    """
+    otherwise = Status.FAILED if is_last else Status.PENDING
+    try:
+        return _attempt(request_id, otherwise)
+    except Exception as error:  # noqa: BLE001  the host's record source, the database, a time limit
+        log.warning("credit request %s: %s", request_id, type(error).__name__)
+        return delivery.give_up(UserCreditPathway(pk=request_id)) if is_last else otherwise
+
+
+def _attempt(request_id: int, otherwise: Status) -> Status | None:
+    pending = UserCreditPathway.objects.pending()
+    credit_request = pending.select_related("user", "pathway", "program__site").filter(pk=request_id).first()
+    if credit_request is None:
+        return None
+    return delivery.deliver(credit_request, _record_now(credit_request), among=pending, otherwise=otherwise)
+
+
+def pending_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:
+    """
+    Return the requests that have been pending for longer: their process was killed, or the queue lost them.
+
+    One that ``deliver_pending`` is delivering just now is not among them.
+    """
+    now = timezone.now()
+    return UserCreditPathway.objects.pending().filter(created__lt=now - older_than, modified__lte=now).order_by("pk")
+
+
+def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
+    """
+    Deliver the requests that have been pending for longer, each once, and give each when it is done.
+
+    Two of these may run at the same time: each claims a request first, by a ``modified`` in the future.
+    """
+    for request_id in list(pending_requests(older_than=older_than).values_list("pk", flat=True)):
+        unclaimed = pending_requests(older_than=older_than).filter(pk=request_id)
+        if unclaimed.update(modified=timezone.now() + CLAIM):
+            attempt_delivery(request_id=request_id, is_last=True)
+            yield UserCreditPathway.objects.get(pk=request_id)
 
 
 def requestable_pathways(*, program: Program) -> PathwayQuerySet:

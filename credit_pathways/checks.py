@@ -40,6 +40,38 @@ def check_delivery() -> list[CheckMessage]:
     return [_error(2, "DELIVERY", f"is {conf.delivery()!r}", f"Use one of: {', '.join(conf.DELIVERIES)}.")]
 
 
+def check_celery() -> list[CheckMessage]:
+    """E008, E009, W003: delivery by Celery has Celery, limits that make sense, and a broker."""
+    if conf.delivery() != "celery":
+        return []
+    try:
+        from celery import current_app
+    except ImportError:
+        return [_error(8, "DELIVERY", "is 'celery', which is not installed", "pip install credit-pathways[celery]")]
+    if current_app.conf.broker_url or current_app.conf.broker_write_url:
+        return _celery_limits()
+    hint = "Set CELERY_BROKER_URL, and import your Celery app in the __init__.py beside your settings."
+    return [*_celery_limits(), Warning("Celery has no broker.", hint=hint, id="credit_pathways.W003")]
+
+
+def _celery_limits() -> list[CheckMessage]:
+    """Return what is wrong with the settings of the task."""
+    limits = [
+        ("ATTEMPTS", conf.celery_attempts(), 1),
+        ("BACKOFF", conf.celery_backoff(), 0),
+        ("TIME_LIMIT", conf.celery_time_limit(), 1),
+    ]
+    bad: list[CheckMessage] = [
+        _error(9, f"CELERY_{name}", f"is {value!r}", f"Use a number, {least} or more.")
+        for name, value, least in limits
+        if type(value) not in {int, float} or value < least
+    ]
+    queue = conf.celery_queue()
+    if not isinstance(queue, str) or not queue:
+        bad.append(_error(9, "CELERY_QUEUE", f"is {queue!r}", "Use the name of a queue."))
+    return bad
+
+
 def check_request_rate() -> list[CheckMessage]:
     """E003: the request rate is ``None`` or a rate as Django REST framework writes it."""
     rate = conf.request_rate()
@@ -120,6 +152,7 @@ def check_email_timeout() -> list[CheckMessage]:
 CHECKS: tuple[Callable[[], list[CheckMessage]], ...] = (
     check_record_source,
     check_delivery,
+    check_celery,
     check_request_rate,
     check_link_scheme,
     check_public_record_url,

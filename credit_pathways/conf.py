@@ -8,7 +8,7 @@ from django.contrib.sites.models import Site
 from .text import host_name
 
 #: The values that ``CREDIT_PATHWAYS_DELIVERY`` may have.
-DELIVERIES = ("inline",)
+DELIVERIES = ("inline", "celery")
 
 
 def _get(name: str, default: Any = None) -> Any:
@@ -21,8 +21,28 @@ def record_source() -> str:
 
 
 def delivery() -> str:
-    """How mail leaves: ``"inline"``, in the request, after commit."""
+    """How mail leaves: ``"inline"``, in the request, after commit; ``"celery"``, from a worker."""
     return _get("DELIVERY", "inline")
+
+
+def celery_queue() -> str:
+    """Name of the queue that Celery workers take credit requests from."""
+    return _get("CELERY_QUEUE", "credit_pathways")
+
+
+def celery_attempts() -> int:
+    """How often a worker tries to send one mail before the request is failed."""
+    return _get("CELERY_ATTEMPTS", 10)
+
+
+def celery_backoff() -> float:
+    """Seconds between the first attempt and the second, at most; each later pause is twice as long (ADR 0012)."""
+    return _get("CELERY_BACKOFF", 60)
+
+
+def celery_time_limit() -> int:
+    """Seconds that one attempt may take."""
+    return _get("CELERY_TIME_LIMIT", 120)
 
 
 def request_rate() -> str | None:

@@ -4,7 +4,7 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Exists
 from django.utils import timezone
 from edx_ace import ace
@@ -13,7 +13,7 @@ from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from .messages import credit_request_message
-from .models import ProgramCertRecord, UserCreditPathway
+from .models import ProgramCertRecord, UserCreditPathway, UserCreditPathwayQuerySet
 from .records import ProgramRecord
 
 log = logging.getLogger(__name__)
@@ -21,14 +21,22 @@ log = logging.getLogger(__name__)
 Status = UserCreditPathway.Status
 
 
-def deliver(credit_request: UserCreditPathway, record: ProgramRecord | None) -> Status:
+def deliver(
+    credit_request: UserCreditPathway,
+    record: ProgramRecord | None,
+    *,
+    among: UserCreditPathwayQuerySet,
+    otherwise: Status = Status.FAILED,
+) -> Status:
     """
-    Send the email of a deliverable credit request, record the outcome, and return the status.
+    Send the email of a credit request that is ``among`` the given ones, record the outcome, and return the status.
 
-    A request that is not deliverable (sent already, or without a program) is left as it is. Where the database can,
-    the row is locked while its mail is in flight, so that two deliveries of one request cannot both send it. The
-    outcome is written down even if that transaction is lost: code of the host runs in it, and a slow relay may
-    outlast the database's patience.
+    A request that is not among them (any more) is left as it is. If the mail does not leave, the status becomes
+    ``otherwise``; if there is nothing to send, ``failed``, for waiting would not change that.
+
+    Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
+    cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a
+    slow relay may outlast the database's patience, and Celery's time limit may strike.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). SQLite, whose
@@ -37,16 +45,22 @@ def deliver(credit_request: UserCreditPathway, record: ProgramRecord | None) -> 
     outcome = None
     try:
         with _row_lock():
-            link_is_alive = _lock(credit_request, record)
+            link_is_alive = _lock(credit_request, record, among)
             if link_is_alive is None:
                 credit_request.refresh_from_db(fields=["status"])
             else:
-                outcome = Status.SENT if record and link_is_alive and _leaves(credit_request, record) else Status.FAILED
-                _write_down(credit_request, outcome)
-    except Error:
+                outcome = _attempt(credit_request, record if link_is_alive else None, otherwise)
+                _write_down(credit_request, outcome, among)
+    except Exception:
         if outcome is None:
             raise
-        _write_down(credit_request, outcome)
+        _write_down(credit_request, outcome, among)
+    return Status(credit_request.status)
+
+
+def give_up(credit_request: UserCreditPathway) -> Status:
+    """Write down that the email of a pending request will not leave, unless it has meanwhile; return the status."""
+    _write_down(credit_request, Status.FAILED, UserCreditPathway.objects.pending())
     return Status(credit_request.status)
 
 
@@ -54,32 +68,39 @@ def _row_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
 
 
-def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None) -> bool | None:
-    """Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not deliverable."""
+def _lock(
+    credit_request: UserCreditPathway, record: ProgramRecord | None, among: UserCreditPathwayQuerySet
+) -> bool | None:
+    """Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not ``among``."""
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
-    due = UserCreditPathway.objects.deliverable().select_for_update().filter(pk=credit_request.pk)
+    due = among.select_for_update().filter(pk=credit_request.pk)
     return due.annotate(link_is_alive=Exists(link)).values_list("link_is_alive", flat=True).first()
 
 
-def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
-    credit_request.status, credit_request.modified = status, timezone.now()
-    UserCreditPathway.objects.filter(pk=credit_request.pk).update(status=status, modified=credit_request.modified)
+def _write_down(credit_request: UserCreditPathway, status: Status, among: UserCreditPathwayQuerySet) -> None:
+    """Record the status of a request that is still ``among`` the given ones; another delivery may have been quicker."""
+    now = timezone.now()
+    if not among.filter(pk=credit_request.pk).update(status=status, modified=now):
+        credit_request.refresh_from_db(fields=["status"])
+        return
+    credit_request.status, credit_request.modified = status, now
     level = logging.INFO if status == Status.SENT else logging.WARNING
     log.log(level, "credit request %s: %s", credit_request.pk, status)
 
 
-def _leaves(credit_request: UserCreditPathway, record: ProgramRecord) -> bool:
-    """Send the email and return whether it left."""
-    if not credit_request.pathway.email:
-        # The mail server would not even be asked: Django reports a mail without receivers as sent.
-        return False
+def _attempt(credit_request: UserCreditPathway, record: ProgramRecord | None, otherwise: Status) -> Status:
+    """Send the email, if there is one to send, and return what became of it."""
+    # Django reports a mail without receivers as sent.
+    if record is None or not credit_request.pathway.email:
+        return Status.FAILED
     try:
-        return _handed_over(credit_request_message(credit_request, record))
+        left = _handed_over(credit_request_message(credit_request, record))
     except Exception as error:  # noqa: BLE001  whatever goes wrong here, the mail did not leave
         # The text of the error may hold the learner's name or address; its type does not.
         log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        return False
+        return otherwise
+    return Status.SENT if left else otherwise
 
 
 def _handed_over(message: Message) -> bool:

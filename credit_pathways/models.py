@@ -164,6 +164,14 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
             status__in=[UserCreditPathway.Status.PENDING, UserCreditPathway.Status.FAILED], program__isnull=False
         )
 
+    def pending(self) -> UserCreditPathwayQuerySet:
+        """
+        Return the deliverable requests that nobody has given up.
+
+        No machine goes on with a request that has failed: the learner was told so (ADR 0012).
+        """
+        return self.deliverable().filter(status=UserCreditPathway.Status.PENDING)
+
 
 class UserCreditPathway(TimeStampedModel):
     """

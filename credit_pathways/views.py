@@ -37,7 +37,10 @@ SAID = {
     Status.SENT: (messages.SUCCESS, _lazy("%(pathway)s: your request was sent to %(institution)s.")),
     Status.PENDING: (
         messages.INFO,
-        _lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
+        _lazy(
+            "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
+            "you need not do anything more."
+        ),
     ),
     Status.FAILED: (
         messages.ERROR,

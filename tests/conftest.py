@@ -10,6 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from . import factories, smtp
+from .celery_app import app as celery_app
+
+celery_app.set_default()
 
 
 @pytest.fixture(autouse=True)

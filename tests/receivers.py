@@ -4,14 +4,15 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from celery.utils.dispatch import Signal as CelerySignal
 from django.dispatch import Signal
 
 
 @contextlib.contextmanager
-def connected(signal: Signal, receiver: Callable[..., Any], **options: Any) -> Iterator[None]:
+def connected(signal: Signal | CelerySignal, receiver: Callable[..., Any], **options: Any) -> Iterator[None]:
     """Connect ``receiver`` to ``signal`` for the length of the block."""
     signal.connect(receiver, **options)
     try:
         yield
     finally:
-        signal.disconnect(receiver, **options)
+        signal.disconnect(receiver, sender=options.get("sender"))

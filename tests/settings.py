@@ -67,4 +67,6 @@ ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
 ACE_CHANNEL_TRANSACTIONAL_EMAIL = "django_email"
 EMAIL_TIMEOUT = 5
 
+CELERY_BROKER_URL = "memory://"
+
 CREDIT_PATHWAYS_RECORD_SOURCE = "tests.record_source.FixedRecordSource"

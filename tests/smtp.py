@@ -18,7 +18,7 @@ class Relay:
     """
     An aiosmtpd handler that keeps what it takes.
 
-    ``answers`` replaces the answer to RCPT, of one address or of all, or to DATA.
+    ``answers`` replaces the answer to RCPT, of one address or of all, or to DATA. ``asked`` counts the RCPTs.
     """
 
     def __init__(self) -> None:
@@ -26,19 +26,35 @@ class Relay:
         self.answers: dict[str, str] = {}
         self.on_data: Callable[[], None] = lambda: None
         self.drops = False
+        self.asked = 0
+        self._refusals = 0
+        self._takes_and_drops = 0
+
+    def refuses_first(self, times: int) -> None:
+        """Greylist: answer 451 for so many times."""
+        self._refusals = times
+
+    def takes_and_drops(self, times: int) -> None:
+        """Keep the mail, but break the connection before saying so, for so many times."""
+        self._takes_and_drops = times
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        self.asked += 1
+        if self.asked <= self._refusals:
+            return "451 greylisted, try later"
         envelope.rcpt_tos.append(address)
         return self.answers.get(address) or self.answers.get("RCPT", "250 OK")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.drops:
             server.transport.close()
-        if "DATA" not in self.answers and not self.drops:
+        elif "DATA" not in self.answers:
             await asyncio.to_thread(self.on_data)
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
+            if len(self.mails) <= self._takes_and_drops:
+                server.transport.close()
         return self.answers.get("DATA", "250 OK")
 
 

@@ -4,6 +4,10 @@ import pytest
 from django.core import checks
 from django.core.management import call_command
 
+from .celery_app import app
+
+CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
+
 #: Id, and the settings that bring it about.
 BAD = [
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "nowhere.Source"}),
@@ -28,10 +32,20 @@ BAD = [
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
     ("W001", {"ACE_ENABLED_CHANNELS": []}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": 0}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": "3"}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": True}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_BACKOFF": -1}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_TIME_LIMIT": None}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": ""}),
+    ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": 5}),
     ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
 ]
 
 GOOD = [
+    CELERY,
+    {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": 1, "CREDIT_PATHWAYS_CELERY_BACKOFF": 0.5},
+    {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": "read by no one"},
     {"CREDIT_PATHWAYS_REQUEST_RATE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
     {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
@@ -70,6 +84,15 @@ def test_a_bad_setting_is_named(check_id, values, settings):
 def test_a_good_setting_is_not(values, settings):
     for name, value in values.items():
         setattr(settings, name, value)
+    assert found() == []
+
+
+def test_w003_celery_needs_a_broker(settings, monkeypatch):
+    monkeypatch.setitem(app.conf, "broker_url", None)
+    assert found() == []
+    settings.CREDIT_PATHWAYS_DELIVERY = "celery"
+    assert found() == ["W003"]
+    monkeypatch.setitem(app.conf, "broker_write_url", "amqp://broker.example")
     assert found() == []
 
 

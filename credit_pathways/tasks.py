@@ -1,0 +1,48 @@
+"""The Celery task, for ``CREDIT_PATHWAYS_DELIVERY = "celery"``."""
+
+import logging
+import random
+
+from celery import Task, shared_task
+from celery.exceptions import Reject
+
+from . import api, conf
+from .models import UserCreditPathway
+from .queueing import TASK, bounded_options
+
+log = logging.getLogger(__name__)
+
+#: Seconds. Brokers give a message that waits longer to somebody else: RabbitMQ after 30 minutes, Redis after 60.
+LONGEST_PAUSE = 15 * 60
+
+
+@shared_task(  # type: ignore[untyped-decorator]
+    name=TASK, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True, max_retries=None
+)
+def deliver_credit_request(self: Task, request_id: int) -> None:
+    """
+    Deliver a pending credit request; if its mail does not leave, try again later, and fail when attempts run out.
+
+    At least once (promise 5): a message is acknowledged when its attempt is over, so that a killed worker loses none.
+    """
+    number = self.request.retries + 1
+    status = api.attempt_delivery(request_id=request_id, is_last=number >= conf.celery_attempts())
+    if status == UserCreditPathway.Status.PENDING:
+        _try_again(self, request_id, number)
+
+
+def _try_again(task: Task, request_id: int, number: int) -> None:
+    """Put the next attempt into the queue; if the broker does not take it, put this one back."""
+    pause = _pause(number)
+    log.warning("credit request %s: attempt %s failed, the next is in %.0f s", request_id, number, pause)
+    try:
+        with bounded_options() as options:
+            retry = task.retry(countdown=pause, throw=False, **options)
+    except Exception as error:
+        raise Reject(error, requeue=True) from error
+    raise retry
+
+
+def _pause(number: int) -> float:
+    """Return the seconds to wait after attempt ``number``: exponential, with jitter."""
+    return min(LONGEST_PAUSE, conf.celery_backoff() * 2 ** (number - 1)) * random.uniform(0.5, 1)  # noqa: S311

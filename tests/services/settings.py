@@ -1,0 +1,39 @@
+"""Settings of the worker and web processes that the tests start."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+
+ALLOWED_HOSTS = ["127.0.0.1"]
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["TEST_RELAY_PORT"])
+EMAIL_TIMEOUT = 1
+
+CREDIT_PATHWAYS_DELIVERY = os.environ["TEST_DELIVERY"]
+CREDIT_PATHWAYS_REQUEST_RATE = None
+CREDIT_PATHWAYS_CELERY_QUEUE = os.environ["TEST_QUEUE"]
+CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
+CREDIT_PATHWAYS_CELERY_BACKOFF = float(os.environ.get("TEST_BACKOFF", "0.2"))
+CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 20
+
+CELERY_BROKER_URL = os.environ["TEST_BROKER_URL"]
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_LOST_WAIT = 1
+if "TEST_QUORUM" in os.environ:
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_TYPE = "quorum"
+    CELERY_TASK_DEFAULT_EXCHANGE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_EXCHANGE_TYPE = "topic"
+if CELERY_BROKER_URL.startswith("redis"):
+    # Redis gives the messages of a killed worker to another one after this many seconds.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 2,
+        "unacked_restore_interval": 0.5,
+        "unacked_restore_throttle": 1,
+    }
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"credit_pathways": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}

@@ -1,0 +1,207 @@
+"""Handing requests to Celery: what is queued, and what happens when the broker does not take it."""
+
+import logging
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from django.urls import reverse
+
+from credit_pathways import api, queueing
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.tasks import deliver_credit_request
+
+from . import factories, smtp
+from .celery_app import app
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _celery(settings):
+    settings.CREDIT_PATHWAYS_DELIVERY = "celery"
+    yield
+    with app.connection() as connection, connection.SimpleQueue("credit_pathways") as queue:
+        queue.clear()
+
+
+def queued():
+    """Take the messages out of the queue."""
+    with app.connection() as connection, connection.SimpleQueue("credit_pathways") as queue:
+        return [queue.get(block=False) for _message in range(queue.qsize())]
+
+
+def post_send(client, program, pathway):
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    return client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
+
+
+def press_send(client, program, *pathways):
+    url = reverse("credit_pathways:request_credit", args=[program.uuid])
+    return client.post(url, {"pathway": [pathway.pk for pathway in pathways]}, follow=True)
+
+
+class TestQueued:
+    def test_send_answers_202(self, client, program, pathway, relay):
+        answer = post_send(client, program, pathway)
+        row = UserCreditPathway.objects.get()
+        assert (answer.status_code, answer.json()) == (202, {"id": row.pk, "status": "pending"})
+        assert (row.status, relay.mails) == ("pending", [])
+        [message] = queued()
+        assert message.payload[0] == [row.pk]
+
+    def test_the_page_says_so(self, client, program, pathway):
+        page = press_send(client, program, pathway)
+        [message] = page.context["messages"]
+        assert message.level_tag == "info"
+        assert "is recorded. Its email to Northfield University waits to be sent" in page.content.decode()
+
+    def test_each_pathway_is_a_message_of_its_own(self, client, program, pathway):
+        press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))
+        assert [message.payload[0] for message in queued()] == [[pk] for pk in sorted(ids())]
+
+    def test_nothing_personal_is_in_the_message(self, client, learner, program, pathway):
+        post_send(client, program, pathway)
+        [message] = queued()
+        text = f"{message.body} {message.headers} {message.properties} {message.delivery_info}".lower()
+        assert "deliver_credit_request" in text
+        for word in ("halima", "khan", learner.email, pathway.email, str(program.uuid), "statistics"):
+            assert word.lower() not in text
+
+    def test_the_message_has_the_limits_of_the_settings(self, client, program, pathway, settings):
+        settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 77
+        post_send(client, program, pathway)
+        [message] = queued()
+        assert message.headers["timelimit"] == [77 + queueing.GRACE, 77]
+
+    def test_the_queue_has_the_name_of_the_settings(self, client, program, pathway, settings):
+        settings.CREDIT_PATHWAYS_CELERY_QUEUE = "another"
+        post_send(client, program, pathway)
+        assert queued() == []
+        with app.connection() as connection, connection.SimpleQueue("another") as queue:
+            assert queue.get(block=False).payload[0] == list(ids())
+
+    def test_nothing_is_queued_by_a_transaction_that_fails(self, learner, program, pathway):
+        from django.db import transaction
+
+        with transaction.atomic():
+            api.request_credit(user=learner, program=program, pathways=[pathway])
+            transaction.set_rollback(True)
+        assert queued() == []
+
+    def test_the_log_has_the_id(self, client, program, pathway, caplog):
+        caplog.set_level(logging.INFO, logger="credit_pathways")
+        post_send(client, program, pathway)
+        [pk] = ids()
+        lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
+        assert lines == [f"credit request {pk}: queued"]
+
+    def test_a_host_whose_tasks_are_eager_sends_at_once(self, client, program, pathway, relay, monkeypatch):
+        monkeypatch.setitem(app.conf, "task_always_eager", True)
+        post_send(client, program, pathway)
+        assert (UserCreditPathway.objects.get().status, len(relay.mails)) == ("sent", 1)
+
+
+def ids():
+    return UserCreditPathway.objects.values_list("pk", flat=True)
+
+
+@contextmanager
+def refused():
+    """Nothing listens."""
+    yield f"amqp://127.0.0.1:{smtp.free_port()}//"
+
+
+@contextmanager
+def silent():
+    """The broker takes the connection and never says a word."""
+    with smtp.misbehaving(b"", hangs=True) as port:
+        yield f"amqp://127.0.0.1:{port}//"
+
+
+@contextmanager
+def unknown():
+    """The broker's name cannot be found."""
+    yield "amqp://broker.invalid//"
+
+
+@contextmanager
+def nonsense():
+    """There is no such kind of broker."""
+    yield "pigeon://loft"
+
+
+@pytest.fixture(params=[refused, silent, unknown, nonsense])
+def broken_broker(request, monkeypatch):
+    """Every way in which the broker is not there; a function makes it come back."""
+    monkeypatch.setattr(queueing, "PATIENCE", 0.3)
+    with request.param() as url, monkeypatch.context() as patch:
+        patch.setitem(app.conf, "broker_url", url)
+        yield patch.undo
+
+
+class TestBrokenBroker:
+    def test_send_answers_502_and_the_next_request_works(self, broken_broker, client, program, pathway):
+        began = time.monotonic()
+        answer = post_send(client, program, pathway)
+        assert time.monotonic() - began < 20  # and not for ever; PATIENCE is 0.3 here
+        row = UserCreditPathway.objects.get()
+        assert (answer.status_code, answer.json()) == (502, {"id": row.pk, "status": "failed"})
+        assert row.status == "failed"
+        broken_broker()
+        assert post_send(client, program, pathway).status_code == 202
+
+    def test_the_learner_is_told(self, broken_broker, client, program, pathway):
+        page = press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))
+        assert [message.level_tag for message in page.context["messages"]] == ["error", "error"]
+        assert "could not be sent to Northfield University. Please try again" in page.content.decode()
+        assert set(UserCreditPathway.objects.values_list("status", flat=True)) == {"failed"}
+
+    def test_a_worker_that_gets_the_message_after_all_does_not_send_it(self, broken_broker, client, program, pathway):
+        post_send(client, program, pathway)
+        deliver_credit_request.apply(list(ids())).get()
+        assert UserCreditPathway.objects.get().status == "failed"
+
+    @pytest.mark.parametrize("broken_broker", [silent], indirect=True)
+    def test_it_does_not_unsay_what_a_quick_worker_has_sent(
+        self, broken_broker, client, program, pathway, relay, monkeypatch
+    ):
+        """The broker took the message and its confirmation was lost."""
+        apply_async = deliver_credit_request.apply_async
+
+        def work_first(args, **options):
+            deliver_credit_request.apply(args).get()
+            return apply_async(args, **options)
+
+        monkeypatch.setattr(deliver_credit_request, "apply_async", work_first)
+        answer = post_send(client, program, pathway)
+        assert (answer.status_code, answer.json()["status"], len(relay.mails)) == (200, "sent", 1)
+
+    def test_the_log_has_the_kind_of_error(self, broken_broker, client, program, pathway, caplog):
+        post_send(client, program, pathway)
+        lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
+        [pk] = ids()
+        assert lines[0].startswith(f"credit request {pk}: not queued: ")
+        assert lines[1] == f"credit request {pk}: failed"
+
+
+WITHOUT_CELERY = """
+import sys
+sys.modules.update(celery=None, kombu=None)
+import django
+from django.core.management import call_command
+django.setup()
+call_command("check", fail_level="WARNING")
+from credit_pathways import urls
+from django.test.utils import override_settings
+from django.core.checks import run_checks
+with override_settings(CREDIT_PATHWAYS_DELIVERY="celery"):
+    print([message.id for message in run_checks()])
+"""
+
+
+def test_celery_is_needed_for_delivery_by_celery_only():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_CELERY], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['credit_pathways.E008']"

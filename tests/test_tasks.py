@@ -1,0 +1,195 @@
+"""The Celery task, run in the test's own process; tests/services runs it in a real worker."""
+
+import logging
+import threading
+import time
+
+import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Reject
+from celery.signals import task_retry
+from django.db import OperationalError, connection
+from edx_ace.signals import ACE_MESSAGE_SENT
+
+from credit_pathways import api, queueing, tasks
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.tasks import deliver_credit_request
+
+from . import factories
+from .celery_app import app
+from .receivers import connected
+from .record_source import FixedRecordSource
+from .threads import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def request_row(learner, program, pathway, settings):
+    """A pending request of a record that is shared."""
+    settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
+    factories.ProgramCertRecordFactory(user=learner, program=program)
+    return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+
+
+def run(request_id):
+    """Run the task and all its retries at once; return the row's status and the pauses that were asked for."""
+    pauses = []
+
+    def listen(reason, **kwargs):
+        pauses.append(reason.when)
+
+    with connected(task_retry, listen, weak=False):
+        deliver_credit_request.apply([request_id]).get()
+    return UserCreditPathway.objects.get(pk=request_id).status, pauses
+
+
+class TestAttempts:
+    def test_one_is_enough_where_the_relay_takes_it(self, request_row, relay):
+        assert run(request_row.pk) == ("sent", [])
+        assert [mail["To"] for mail in relay.mails] == [request_row.pathway.email]
+
+    def test_a_greylisting_relay_takes_the_third(self, request_row, relay):
+        relay.refuses_first(2)
+        status, pauses = run(request_row.pk)
+        assert (status, len(pauses), relay.asked, len(relay.mails)) == ("sent", 2, 3, 1)
+
+    def test_it_fails_when_they_run_out(self, request_row, relay):
+        relay.answers["RCPT"] = "550 no such user"
+        status, pauses = run(request_row.pk)
+        assert (status, len(pauses), relay.asked) == ("failed", 3, 4)
+
+    def test_between_them_the_request_is_pending(self, request_row, relay):
+        relay.answers["RCPT"] = "451 greylisted"
+        assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+        assert UserCreditPathway.objects.get().status == "pending"
+
+    def test_all_carry_the_same_message_id(self, request_row, relay):
+        """The connection breaks after the relay has taken the mail, so it comes again."""
+        relay.takes_and_drops(2)
+        assert run(request_row.pk)[0] == "sent"
+        assert len(relay.mails) == 3
+        assert len({mail["Message-ID"] for mail in relay.mails}) == 1
+
+    def test_the_pauses_double_up_to_a_limit_and_vary(self, settings):
+        settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 100
+        for number, longest in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 900), (50, 900)]:
+            pauses = [tasks._pause(number) for _time in range(50)]
+            assert longest / 2 <= min(pauses) < max(pauses) <= longest
+            assert len(set(pauses)) > 40
+
+
+class TestWhatIsNotTriedAgain:
+    def test_a_request_that_was_sent(self, request_row, relay):
+        assert run(request_row.pk) == run(request_row.pk) == ("sent", [])
+        assert len(relay.mails) == 1
+
+    def test_a_request_that_has_failed_for_the_learner_was_told_so(self, request_row, relay):
+        UserCreditPathway.objects.update(status="failed")
+        assert run(request_row.pk) == ("failed", [])
+        assert relay.mails == []
+
+    def test_a_request_without_a_program(self, request_row, relay):
+        UserCreditPathway.objects.update(program=None)
+        assert run(request_row.pk) == ("pending", [])
+        assert relay.mails == []
+
+    def test_a_request_that_is_gone(self, request_row, relay):
+        request_row.delete()
+        deliver_credit_request.apply([request_row.pk]).get()
+        assert relay.mails == []
+
+    def test_a_record_that_is_not_shared_any_more(self, request_row, relay):
+        api.revoke_record(user=request_row.user, program=request_row.program)
+        assert run(request_row.pk) == ("failed", [])
+
+    def test_a_pathway_without_an_address(self, request_row, relay):
+        request_row.pathway.email = ""
+        request_row.pathway.save()
+        assert run(request_row.pk) == ("failed", [])
+
+
+class TestErrorsOfOthers:
+    def test_a_record_source_that_raises_is_tried_again(self, request_row, relay, monkeypatch, caplog):
+        def progress(self, user, program):
+            raise ValueError("no grades for Halima")
+
+        monkeypatch.setattr(FixedRecordSource, "progress", progress)
+        status, pauses = run(request_row.pk)
+        assert (status, len(pauses)) == ("failed", 3)
+        lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
+        assert f"credit request {request_row.pk}: ValueError" in lines
+        assert "Halima" not in "".join(lines)
+
+    def test_a_database_that_is_away_loses_nothing(self, request_row, relay):
+        def away(execute, sql, params, many, context):
+            raise OperationalError("away")
+
+        with connection.execute_wrapper(away):
+            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+            with pytest.raises(OperationalError):
+                api.attempt_delivery(request_id=request_row.pk, is_last=True)
+        assert run(request_row.pk) == ("sent", [])
+
+    def test_the_time_limit_striking_before_the_mail_left_is_tried_again(self, request_row, relay):
+        def strike(**kwargs):
+            raise SoftTimeLimitExceeded
+
+        relay.on_data = lambda: time.sleep(0.01)
+        with connected(ACE_MESSAGE_SENT, strike):
+            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+
+    def test_the_time_limit_striking_after_the_mail_left_does_not_unsay_it(self, request_row, relay):
+        struck = []
+
+        def strike(execute, sql, params, many, context):
+            result = execute(sql, params, many, context)
+            if sql.startswith("UPDATE") and not struck:
+                struck.append(sql)
+                raise SoftTimeLimitExceeded
+            return result
+
+        with connection.execute_wrapper(strike):
+            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
+        assert (struck != [], UserCreditPathway.objects.get().status, len(relay.mails)) == (True, "sent", 1)
+
+    def test_a_broker_that_does_not_take_the_next_attempt_keeps_this_one(self, request_row, relay, monkeypatch):
+        relay.answers["RCPT"] = "451 greylisted"
+        monkeypatch.setattr(queueing, "PATIENCE", 0.2)
+        monkeypatch.setitem(app.conf, "broker_url", "amqp://127.0.0.1:1//")
+        task = deliver_credit_request
+        task.push_request(args=[request_row.pk], kwargs={}, retries=0, called_directly=False, is_eager=False)
+        try:
+            with pytest.raises(Reject) as rejection:
+                task.run(request_row.pk)
+        finally:
+            task.pop_request()
+        assert rejection.value.requeue
+        assert UserCreditPathway.objects.get().status == "pending"
+
+
+class TestLock:
+    @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
+    def test_a_message_that_comes_twice_sends_one_mail(self, request_row, relay):
+        wait = threading.Event()
+        relay.on_data = lambda: wait.wait(0.3)
+        said = at_once(2, lambda: api.attempt_delivery(request_id=request_row.pk, is_last=False))
+        assert (said, len(relay.mails)) == (["sent", "sent"], 1)
+
+
+def test_the_task_says_what_the_design_promises():
+    task = deliver_credit_request
+    assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
+
+
+def test_the_log_has_the_id_the_attempt_and_the_pause(request_row, relay, settings, caplog):
+    caplog.set_level(logging.INFO, logger="credit_pathways")
+    settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 0
+    relay.refuses_first(1)
+    run(request_row.pk)
+    name = f"credit request {request_row.pk}"
+    assert [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")] == [
+        f"{name}: pending",
+        f"{name}: attempt 1 failed, the next is in 0 s",
+        f"{name}: sent",
+    ]
