@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality docs matrix requirements clean
+.PHONY: help demo demo-celery test test-all quality docs matrix requirements clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,8 +24,23 @@ demo: $(VENV)/demo.stamp ## Start the demo on port 8000
 	$(BIN)/python manage.py load_demo
 	$(BIN)/python manage.py runserver 8000
 
+demo-celery: export DJANGO_SETTINGS_MODULE = demo.settings_celery
+demo-celery: $(VENV)/demo-celery.stamp ## Start the demo with a Celery worker; CELERY_BROKER_URL and DATABASE_URL say where
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py load_demo
+	$(BIN)/celery -A demo.celery worker -Q credit_pathways -c 2 --loglevel INFO & worker=$$!; \
+		trap "kill $$worker" EXIT; $(BIN)/python manage.py runserver 8000
+
 test: $(VENV)/test.stamp ## Install what the tests need and run them
 	$(BIN)/python -m pytest
+
+# Where the services are; the brokers' addresses are in tests/services/conftest.py.
+TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
+
+test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m ""
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m ""
 
 quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, docs
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -59,7 +60,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
+DATABASES: dict[str, Any] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("DEMO_DATABASE", HERE / "db.sqlite3"),
@@ -80,6 +81,7 @@ ACE_ENABLED_CHANNELS = ["django_email"]
 ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
 ACE_CHANNEL_TRANSACTIONAL_EMAIL = "django_email"
 
+CREDIT_PATHWAYS_DELIVERY = "inline"
 CREDIT_PATHWAYS_RECORD_SOURCE = "demo.records.GradeRecordSource"
 CREDIT_PATHWAYS_PLATFORM_NAME = "Example Online"
 CREDIT_PATHWAYS_LINK_SCHEME = "http"

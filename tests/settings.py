@@ -58,7 +58,8 @@ SQLITE = {
     "OPTIONS": {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"},
     "TEST": {"NAME": f"{gettempdir()}/credit_pathways_test_{os.getpid()}.sqlite3"},
 }
-DATABASES = {"default": dj_database_url.config("TEST_DATABASE_URL") or SQLITE}
+URL = os.environ.get("TEST_DATABASE_URL")
+DATABASES = {"default": dj_database_url.parse(URL) if URL else SQLITE}
 
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
 

@@ -6,6 +6,7 @@ import email
 import socket
 import socketserver
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from email import policy
 from email.message import EmailMessage
@@ -19,19 +20,22 @@ class Relay:
     An aiosmtpd handler that keeps what it takes.
 
     ``answers`` replaces the answer to RCPT, of one address or of all, or to DATA. ``asked`` counts the RCPTs.
+    ``delay`` is how many seconds it takes for a mail.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
         self.on_data: Callable[[], None] = lambda: None
+        self.delay = 0.0
         self.drops = False
         self.asked = 0
+        self._asked_of: Counter[str] = Counter()
         self._refusals = 0
         self._takes_and_drops = 0
 
     def refuses_first(self, times: int) -> None:
-        """Greylist: answer 451 for so many times."""
+        """Greylist: answer 451 for so many times to each address."""
         self._refusals = times
 
     def takes_and_drops(self, times: int) -> None:
@@ -42,7 +46,8 @@ class Relay:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.asked += 1
-        if self.asked <= self._refusals:
+        self._asked_of[address] += 1
+        if self._asked_of[address] <= self._refusals:
             return "451 greylisted, try later"
         envelope.rcpt_tos.append(address)
         return self.answers.get(address) or self.answers.get("RCPT", "250 OK")
@@ -51,6 +56,7 @@ class Relay:
         if self.drops:
             server.transport.close()
         elif "DATA" not in self.answers:
+            await asyncio.sleep(self.delay)
             await asyncio.to_thread(self.on_data)
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
             if len(self.mails) <= self._takes_and_drops:

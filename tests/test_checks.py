@@ -4,8 +4,6 @@ import pytest
 from django.core import checks
 from django.core.management import call_command
 
-from .celery_app import app
-
 CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
 
 #: Id, and the settings that bring it about.
@@ -87,12 +85,12 @@ def test_a_good_setting_is_not(values, settings):
     assert found() == []
 
 
-def test_w003_celery_needs_a_broker(settings, monkeypatch):
-    monkeypatch.setitem(app.conf, "broker_url", None)
+def test_w003_celery_needs_a_broker(settings):
+    settings.CELERY_BROKER_URL = None
     assert found() == []
     settings.CREDIT_PATHWAYS_DELIVERY = "celery"
     assert found() == ["W003"]
-    monkeypatch.setitem(app.conf, "broker_write_url", "amqp://broker.example")
+    settings.CELERY_BROKER_WRITE_URL = "amqp://broker.example"
     assert found() == []
 
 

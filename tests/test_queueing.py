@@ -98,8 +98,8 @@ class TestQueued:
         lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
         assert lines == [f"credit request {pk}: queued"]
 
-    def test_a_host_whose_tasks_are_eager_sends_at_once(self, client, program, pathway, relay, monkeypatch):
-        monkeypatch.setitem(app.conf, "task_always_eager", True)
+    def test_a_host_whose_tasks_are_eager_sends_at_once(self, client, program, pathway, relay, settings):
+        settings.CELERY_TASK_ALWAYS_EAGER = True
         post_send(client, program, pathway)
         assert (UserCreditPathway.objects.get().status, len(relay.mails)) == ("sent", 1)
 
@@ -134,12 +134,13 @@ def nonsense():
 
 
 @pytest.fixture(params=[refused, silent, unknown, nonsense])
-def broken_broker(request, monkeypatch):
+def broken_broker(request, settings, monkeypatch):
     """Every way in which the broker is not there; a function makes it come back."""
     monkeypatch.setattr(queueing, "PATIENCE", 0.3)
-    with request.param() as url, monkeypatch.context() as patch:
-        patch.setitem(app.conf, "broker_url", url)
-        yield patch.undo
+    working = settings.CELERY_BROKER_URL
+    with request.param() as settings.CELERY_BROKER_URL:
+        yield lambda: setattr(settings, "CELERY_BROKER_URL", working)
+    settings.CELERY_BROKER_URL = working
 
 
 class TestBrokenBroker:

@@ -16,7 +16,6 @@ from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
 
 from . import factories
-from .celery_app import app
 from .receivers import connected
 from .record_source import FixedRecordSource
 from .threads import at_once
@@ -153,10 +152,12 @@ class TestErrorsOfOthers:
             assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
         assert (struck != [], UserCreditPathway.objects.get().status, len(relay.mails)) == (True, "sent", 1)
 
-    def test_a_broker_that_does_not_take_the_next_attempt_keeps_this_one(self, request_row, relay, monkeypatch):
+    def test_a_broker_that_does_not_take_the_next_attempt_keeps_this_one(
+        self, request_row, relay, settings, monkeypatch
+    ):
         relay.answers["RCPT"] = "451 greylisted"
         monkeypatch.setattr(queueing, "PATIENCE", 0.2)
-        monkeypatch.setitem(app.conf, "broker_url", "amqp://127.0.0.1:1//")
+        settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
         task = deliver_credit_request
         task.push_request(args=[request_row.pk], kwargs={}, retries=0, called_directly=False, is_eager=False)
         try:

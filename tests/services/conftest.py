@@ -1,10 +1,8 @@
 """Brokers by address, and the processes that talk to them."""
 
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,8 @@ import pytest
 from django.db import connection
 
 from tests.celery_app import app
-from tests.smtp import free_port
 
-from .processes import Process
+from .processes import Process, Web
 
 BROKERS = {
     "redis": os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0"),
@@ -31,12 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(params=sorted(BROKERS))
-def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[str]:
+def broker(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
     """Give the address of each broker in turn, with a queue of the test's own."""
     url = BROKERS[request.param]
     settings.CREDIT_PATHWAYS_DELIVERY = "celery"
     settings.CREDIT_PATHWAYS_CELERY_QUEUE = f"test-{uuid.uuid4()}"
-    monkeypatch.setitem(app.conf, "broker_url", url)
+    settings.CELERY_BROKER_URL = url
     yield url
     with app.connection_for_write() as connection:
         connection.default_channel.queue_delete(settings.CREDIT_PATHWAYS_CELERY_QUEUE)
@@ -51,7 +48,7 @@ def environment(relay: Any, settings: Any, tmp_path: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "tests.services.settings",
         "TEST_DATABASE_URL": f"{address}/{connection.settings_dict['NAME']}",
         "TEST_RELAY_PORT": str(settings.EMAIL_PORT),
-        "TEST_BROKER_URL": app.conf.broker_url,
+        "TEST_BROKER_URL": settings.CELERY_BROKER_URL,
         "TEST_QUEUE": getattr(settings, "CREDIT_PATHWAYS_CELERY_QUEUE", ""),
         "TEST_DELIVERY": getattr(settings, "CREDIT_PATHWAYS_DELIVERY", "inline"),
         "KILL_MARKS": str(tmp_path),
@@ -73,45 +70,6 @@ def worker(
     return prepare
 
 
-class Web(Process):
-    """gunicorn with the tests' host; ``port`` is where it listens."""
-
-    def __init__(self, log: Path, environment: dict[str, str], workers: int, threads: int) -> None:
-        self.port = free_port()
-        size = ["-w", str(workers), "--threads", str(threads), "-b", f"127.0.0.1:{self.port}"]
-        super().__init__("gunicorn", *size, "tests.services.wsgi", log=log, environment=environment)
-
-    def __enter__(self) -> "Web":
-        super().__enter__()
-        wait_until(self.answers)
-        return self
-
-    def answers(self) -> bool:
-        """Whether it is up."""
-        try:
-            self.post("/", "", {})
-        except OSError:
-            return False
-        return True
-
-    def post(self, path: str, session: str, body: str | dict[str, Any]) -> int:
-        """Send JSON as the learner whose session it is; return the HTTP status."""
-        import json
-
-        token = "t" * 32
-        headers = {
-            "Cookie": f"sessionid={session}; csrftoken={token}",
-            "X-CSRFToken": token,
-            "Content-Type": "application/json",
-        }
-        http = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            http.request("POST", path, json.dumps(body), headers)
-            return http.getresponse().status
-        finally:
-            http.close()
-
-
 @pytest.fixture
 def web(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Web]:
     """Return a function that prepares a web server, with more environment variables."""
@@ -121,12 +79,3 @@ def web(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
         return Web(log, {**environment, **more}, workers, threads)
 
     return prepare
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until ``done()`` is true; raise ``TimeoutError`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(done)
-        time.sleep(0.05)

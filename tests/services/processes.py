@@ -1,13 +1,19 @@
 """Real processes: a Celery worker and gunicorn, each started anew when it dies, as a service manager does."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+
+from tests.smtp import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,3 +72,55 @@ class Process:
             if not self._ending.is_set():
                 self.kill(signal.SIGKILL)
                 self._start()
+
+
+def worker_command(queue: str, processes: int) -> list[str]:
+    """Return the command that starts a worker of so many processes for the queue."""
+    options = "-A tests.services.worker worker --loglevel info --without-gossip --without-mingle"
+    return ["celery", *options.split(), "-Q", queue, "-c", str(processes)]
+
+
+class Web(Process):
+    """gunicorn with the tests' host; ``port`` is where it listens."""
+
+    def __init__(self, log: Path, environment: dict[str, str], workers: int, threads: int) -> None:
+        self.port = free_port()
+        size = ["-w", str(workers), "--threads", str(threads), "-b", f"127.0.0.1:{self.port}"]
+        super().__init__("gunicorn", *size, "tests.services.wsgi", log=log, environment=environment)
+
+    def __enter__(self) -> "Web":
+        super().__enter__()
+        wait_until(self.answers)
+        return self
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            self.post("/", "", {})
+        except OSError:
+            return False
+        return True
+
+    def post(self, path: str, session: str, body: str | dict[str, Any]) -> int:
+        """Send JSON as the learner whose session it is; return the HTTP status."""
+        token = "t" * 32
+        headers = {
+            "Cookie": f"sessionid={session}; csrftoken={token}",
+            "X-CSRFToken": token,
+            "Content-Type": "application/json",
+        }
+        http = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            http.request("POST", path, json.dumps(body), headers)
+            return http.getresponse().status
+        finally:
+            http.close()
+
+
+def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until ``done()`` is true; raise ``TimeoutError`` after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(done)
+        time.sleep(0.05)

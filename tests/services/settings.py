@@ -2,6 +2,7 @@
 
 import os
 
+from tests.services.quorum import QUORUM
 from tests.settings import *  # noqa: F403
 
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -20,8 +21,7 @@ CELERY_BROKER_URL = os.environ["TEST_BROKER_URL"]
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_LOST_WAIT = 1
 if "TEST_QUORUM" in os.environ:
-    CELERY_TASK_DEFAULT_QUEUE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_TYPE = "quorum"
-    CELERY_TASK_DEFAULT_EXCHANGE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_EXCHANGE_TYPE = "topic"
+    globals().update(QUORUM)
 if CELERY_BROKER_URL.startswith("redis"):
     # Redis gives the messages of a killed worker to another one after this many seconds.
     CELERY_BROKER_TRANSPORT_OPTIONS = {

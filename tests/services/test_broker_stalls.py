@@ -22,9 +22,9 @@ def through_a_proxy(request, settings, monkeypatch):
     settings.CREDIT_PATHWAYS_CELERY_QUEUE = "test-stalls"
     monkeypatch.setattr(queueing, "PATIENCE", 0.3)
     with Proxy(BROKERS[request.param]) as proxy:
-        monkeypatch.setitem(app.conf, "broker_url", proxy.url)
+        settings.CELERY_BROKER_URL = proxy.url
         yield proxy
-    app.conf.broker_url = BROKERS[request.param]
+    settings.CELERY_BROKER_URL = BROKERS[request.param]
     with app.connection_for_write() as connection, connection.SimpleQueue("test-stalls") as queue:
         queue.queue.delete()
 

@@ -18,7 +18,7 @@ from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 
-from .conftest import wait_until
+from .processes import wait_until
 
 KILLS = int(os.environ.get("KILLS", "1"))
 
@@ -51,7 +51,7 @@ def assert_nothing_lost(relay, *, duplicates):
 def test_a_worker_killed(step, scope, broker, worker, environment, learner, program, relay, tmp_path):
     """Each request's worker is killed once; killing the process leaves the worker's main process alive."""
     if step == "retried":
-        relay.refuses_first(KILLS)
+        relay.refuses_first(1)
     pathways = factories.PathwayFactory.create_batch(KILLS, programs=[program])
     with worker(KILL_AT=step, KILL_SCOPE=scope):
         api.request_credit(user=learner, program=program, pathways=pathways)

@@ -6,44 +6,26 @@ Many learners at once, through gunicorn and a worker.
 
 import os
 import statistics
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 
-from .conftest import wait_until
+from .load import session_of, timed
+from .processes import wait_until
 
 LEARNERS = int(os.environ.get("LEARNERS", "20"))
 REQUESTS = int(os.environ.get("REQUESTS", "5"))
-
-
-def session_of(user):
-    """Log the user in."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    return user.username, session.session_key
-
-
-def timed(function, *args):
-    began = time.monotonic()
-    return function(*args), time.monotonic() - began
 
 
 @pytest.mark.timeout(120 + LEARNERS * REQUESTS)
 @pytest.mark.parametrize("delay", [0, 0.25], ids="relay takes {} s".format)
 def test_none_is_lost(delay, broker, web, worker, program, pathway, relay, capsys):
     sessions = [session_of(user) for user in factories.UserFactory.create_batch(LEARNERS)]
-    if delay:
-        relay.on_data = lambda: threading.Event().wait(delay)
+    relay.delay = delay
 
     def ask(session):
         username, key = session

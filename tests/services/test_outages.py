@@ -8,10 +8,10 @@ import pytest
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 
-from .conftest import wait_until
+from .load import session_of
+from .processes import wait_until
 from .proxy import Proxy
 from .test_kills import assert_nothing_lost, deliver_pending
-from .test_load import session_of
 
 SECONDS = 2
 REQUESTS = 60

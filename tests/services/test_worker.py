@@ -10,7 +10,8 @@ from tests import factories, smtp
 from tests.celery_app import app
 from tests.threads import at_once
 
-from .conftest import wait_until
+from .processes import wait_until
+from .quorum import QUORUM
 
 
 def finished():
@@ -107,20 +108,12 @@ def test_one_learner_twenty_times_at_once(worker, learner, program, pathway, rel
     assert len({link.removesuffix("csv").rstrip("/") for link in links}) == 1
 
 
-QUORUM = {
-    "task_default_queue_type": "quorum",
-    "task_default_exchange_type": "topic",
-    "task_create_missing_queue_type": "quorum",
-    "task_create_missing_queue_exchange_type": "topic",
-}
-
-
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
-def test_a_quorum_queue(broker, worker, environment, learner, program, pathway, relay, monkeypatch):
+def test_a_quorum_queue(broker, worker, environment, learner, program, pathway, relay, settings, monkeypatch):
     """With a second attempt, for which Celery has queues of its own there."""
     monkeypatch.delitem(vars(app), "amqp", raising=False)
     for name, value in QUORUM.items():
-        monkeypatch.setitem(app.conf, name, value)
+        setattr(settings, name, value)
     relay.refuses_first(1)
     with worker(TEST_QUORUM="yes") as process:
         request_credit(learner, program, pathway)

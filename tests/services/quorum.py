@@ -1,0 +1,8 @@
+"""Celery's settings for quorum queues of RabbitMQ, as docs/how-to/scale.rst has them."""
+
+QUORUM = {
+    "CELERY_TASK_DEFAULT_QUEUE_TYPE": "quorum",
+    "CELERY_TASK_DEFAULT_EXCHANGE_TYPE": "topic",
+    "CELERY_TASK_CREATE_MISSING_QUEUE_TYPE": "quorum",
+    "CELERY_TASK_CREATE_MISSING_QUEUE_EXCHANGE_TYPE": "topic",
+}
