@@ -1,58 +1,226 @@
-"""0001 is the schema before the ADR, 0002 adds the program; nothing fills it in."""
+"""0001 is the schema before the ADR, 0002 adds the program, online (ADR 0011); nothing fills it in."""
 
+import re
 import uuid
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
-BEFORE, AFTER = "0001_initial", "0002_usercreditpathway_program"
+from credit_pathways.migrations import _online
+
+from .interruptions import CHANGE, Delivery, another, before_statement, killed_before, requests
+from .schema import AFTER, BEFORE, SESSION, TABLE, asked, columns, plain_schema, schema
+
+NOBODY = 10**9
+
+online = pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
+
+#: Changes that do not lock others out while they look at every row.
+QUICK = {
+    "postgresql": re.compile("CONCURRENTLY|NOT VALID|VALIDATE|ADD COLUMN|DROP COLUMN|DROP CONSTRAINT"),
+    "mysql": re.compile("LOCK=NONE"),
+}
+
+BOTH_WAYS = [(BEFORE, AFTER), (AFTER, BEFORE)]
+
+
+class Nowhere:
+    """A database router that lets nothing migrate."""
+
+    def allow_migrate(self, *args, **kwargs):
+        return False
 
 
 @pytest.fixture
-def migrate(transactional_db):
+def migrate(transactional_db, monkeypatch):
     """Return a function that migrates to a state and gives its apps; go back to the newest at the end."""
 
     def to(name):
         MigrationExecutor(connection).migrate([("credit_pathways", name)])
         return MigrationExecutor(connection).loader.project_state([("credit_pathways", name)]).apps
 
+    monkeypatch.setattr(_online, "PAUSE", 0.05)
     yield to
     to(AFTER)
 
 
-def columns(model):
-    with connection.cursor() as cursor:
-        table = model._meta.db_table
-        return {column.name for column in connection.introspection.get_table_description(cursor, table)}
-
-
-def test_rows_survive_there_and_back_with_no_program(migrate, django_user_model):
-    user = django_user_model.objects.create(username="halima")
+@pytest.fixture
+def old(migrate):
+    """The apps before 0002, with a program, and two requests along one pathway."""
     old = migrate(BEFORE)
-    model = old.get_model("credit_pathways", "UserCreditPathway")
-    assert "program_id" not in columns(model)
+    user = old.get_model("auth", "User").objects.create(username="halima")
     site = old.get_model("sites", "Site").objects.get()
     program = old.get_model("credit_pathways", "Program").objects.create(site=site, uuid=uuid.uuid4(), title="A")
     pathway = old.get_model("credit_pathways", "Pathway").objects.create(site=site, uuid=uuid.uuid4(), name="P")
     # One program only, so that a guess would be easy.
     pathway.programs.add(program)
-    rows = [model.objects.create(user_id=user.pk, pathway=pathway, status=status) for status in ("sent", "pending")]
+    for status in ("sent", "pending"):
+        requests(old).create(user=user, pathway=pathway, status=status)
+    return old
 
-    model = migrate(AFTER).get_model("credit_pathways", "UserCreditPathway")
-    found = list(model.objects.order_by("pk").values_list("pk", "status", "created", "modified", "program_id"))
+
+def test_rows_survive_there_and_back_with_no_program(old, migrate):
+    assert "program_id" not in columns()
+    rows = list(requests(old).order_by("pk"))
+    program = old.get_model("credit_pathways", "Program").objects.get()
+
+    new = migrate(AFTER)
+    found = list(requests(new).order_by("pk").values_list("pk", "status", "created", "modified", "program_id"))
     assert found == [(row.pk, row.status, row.created, row.modified, None) for row in rows]
-    model.objects.create(user_id=user.pk, pathway_id=pathway.pk, program_id=program.pk)
+    another(new, program_id=program.pk)
 
-    model = migrate(BEFORE).get_model("credit_pathways", "UserCreditPathway")
-    assert "program_id" not in columns(model)
-    assert list(model.objects.order_by("pk").values_list("status", flat=True)) == ["sent", "pending", "pending"]
-    model = migrate(AFTER).get_model("credit_pathways", "UserCreditPathway")
-    assert set(model.objects.values_list("program_id", flat=True)) == {None}
+    old = migrate(BEFORE)
+    assert "program_id" not in columns()
+    assert list(requests(old).order_by("pk").values_list("status", flat=True)) == ["sent", "pending", "pending"]
+    assert set(requests(migrate(AFTER)).values_list("program_id", flat=True)) == {None}
 
 
 @pytest.mark.django_db
 def test_the_models_need_no_other_migration(capsys):
     call_command("makemigrations", "credit_pathways", check=True, dry_run=True)
     assert "No changes detected" in capsys.readouterr().out
+
+
+def test_the_schema_is_that_of_a_plain_add_field(migrate):
+    migrate(BEFORE)
+    before, plain = schema(), plain_schema()
+    assert before != plain
+    for _time in range(2):
+        migrate(AFTER)
+        assert schema() == plain
+        migrate(BEFORE)
+        assert schema() == before
+
+
+def test_a_program_that_does_not_exist_is_refused(old, migrate):
+    new = migrate(AFTER)
+    with pytest.raises(IntegrityError):
+        another(new, program_id=NOBODY)
+
+
+@pytest.mark.parametrize(("start", "target"), BOTH_WAYS)
+def test_a_run_that_was_interrupted_is_run_again(start, target, old, migrate):
+    """Before its first statement, before its second one, and so on."""
+    migrate(target)
+    wanted = schema()
+    for number in range(9):
+        migrate(start)
+        with killed_before(number) as killed:
+            migrate(target)
+        migrate(target)
+        assert schema() == wanted
+        if not killed:
+            break
+    assert number >= 2
+    assert requests(old).count() == 2
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL leaves an index behind")
+def test_an_index_that_was_left_incomplete_is_made_anew(old, migrate):
+    delivery = Delivery(old)
+
+    def lose_patience():
+        delivery.begin()
+        asked("SELECT set_config('lock_timeout', '50ms', false)")
+
+    # Third after ADD COLUMN and DROP INDEX is CREATE INDEX.
+    with before_statement(2, lose_patience), pytest.raises(OperationalError):
+        migrate(AFTER)
+    delivery.end()
+    asked("SELECT set_config('lock_timeout', '0', false)")
+    incomplete = [definition for definition, valid in schema() if valid == "false"]
+    assert ["program_id" in definition for definition in incomplete] == [True]
+    migrate(AFTER)
+    assert (incomplete[0], "true") in schema()
+    assert delivery.failures == []
+
+
+@online
+def test_a_row_between_two_runs_that_points_at_nothing_is_found(old, migrate):
+    with killed_before(1):
+        migrate(AFTER)
+    row = another(MigrationLoader(connection).project_state([("credit_pathways", AFTER)]).apps, program_id=NOBODY)
+    for _time in range(2):
+        with pytest.raises(IntegrityError):
+            migrate(AFTER)
+    row.delete()
+    migrate(AFTER)
+
+
+@online
+@pytest.mark.parametrize(("start", "target"), BOTH_WAYS)
+def test_requests_get_through_while_it_waits_for_a_delivery(start, target, old, migrate):
+    """At each of its statements. The delivery ends when they are through, and not before."""
+    for number in range(9):
+        migrate(start)
+        delivery = Delivery(old)
+        with before_statement(number, delivery.begin) as begun:
+            migrate(target)
+        delivery.end()
+        assert delivery.failures == []
+        if not begun:
+            break
+        assert requests(old).filter(status="asked").count() == 3 * (number + 1)
+    assert number >= 2
+    assert ("program_id" in columns()) == (target == AFTER)
+
+
+@online
+def test_it_gives_up_and_says_what_to_do(old, migrate, monkeypatch):
+    # Nothing in the session is from an earlier migration.
+    connection.close()
+    session, before = asked(SESSION[connection.vendor]), schema()
+    monkeypatch.setattr(_online, "ATTEMPTS", 1)
+    delivery = Delivery(old)
+    delivery.lock()
+    with pytest.raises(OperationalError, match=f"{TABLE}.*run migrate again"):
+        migrate(AFTER)
+    delivery.ask()
+    assert (asked(SESSION[connection.vendor]), schema()) == (session, before)
+    delivery.end()
+    assert delivery.failures == []
+    migrate(AFTER)
+    assert asked(SESSION[connection.vendor]) == session
+    assert schema() != before
+
+
+@online
+def test_another_error_is_not_tried_again(migrate):
+    def lose_connection():
+        raise OperationalError(2006, "Server has gone away")
+
+    migrate(BEFORE)
+    with before_statement(0, lose_connection), pytest.raises(OperationalError, match="gone away"):
+        migrate(AFTER)
+
+
+@online
+@pytest.mark.parametrize(("start", "target", "options"), [(BEFORE, AFTER, {}), (AFTER, BEFORE, {"backwards": True})])
+def test_the_printed_sql_does_the_same(start, target, options, migrate):
+    migrate(target)
+    wanted = schema()
+    migrate(AFTER)
+    printed = StringIO()
+    call_command("sqlmigrate", "credit_pathways", "0002", stdout=printed, no_color=True, **options)
+    statements = [line for line in printed.getvalue().splitlines() if not line.startswith("--")]
+    migrate(start)
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    assert schema() == wanted
+    assert [sql for sql in statements if CHANGE.search(sql) and not QUICK[connection.vendor].search(sql)] == []
+    # Outside a transaction it would do nothing.
+    assert printed.getvalue().count("SET LOCAL") == printed.getvalue().count("BEGIN;\nSET LOCAL")
+
+
+def test_a_database_that_the_app_is_not_in_is_left_alone(migrate, settings):
+    migrate(BEFORE)
+    settings.DATABASE_ROUTERS = [Nowhere()]
+    migrate(AFTER)
+    assert "program_id" not in columns()
+    migrate(BEFORE)
+    settings.DATABASE_ROUTERS = []
