@@ -4,10 +4,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.contrib.sites.models import Site
-from django.db import transaction
+from django.db import connection, router, transaction
 from django.utils import timezone
 
 from . import conf, delivery, queueing
@@ -70,8 +71,12 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
     with transaction.atomic():
         requests = [UserCreditPathway.objects.create(user=user, pathway=p, program=program) for p in chosen]
         record = replace(record, shared_record=record.shared_record or share_record(user=user, program=program))
-        for request in requests:
-            _deliver_on_commit(request, record)
+        # Robust: whatever goes wrong with one request, even its database, the others are still delivered.
+        if conf.delivery() == "celery":
+            transaction.on_commit(lambda: _queue(requests), robust=True)
+        else:
+            for request in requests:
+                transaction.on_commit(partial(_deliver_now, request, record), robust=True)
     return requests
 
 
@@ -85,16 +90,15 @@ def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]
     return [found[pk] for pk in asked]
 
 
-def _deliver_on_commit(credit_request: UserCreditPathway, record: ProgramRecord) -> None:
-    def deliver_now() -> None:
+def _queue(credit_requests: list[UserCreditPathway]) -> None:
+    for credit_request in credit_requests:
         credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
-        if conf.delivery() == "celery":
-            queueing.enqueue(credit_request)
-        else:
-            delivery.deliver(credit_request, record, among=UserCreditPathway.objects.deliverable())
+    queueing.enqueue(credit_requests)
 
-    # Robust: whatever goes wrong with one request, even its database, the others are still delivered.
-    transaction.on_commit(deliver_now, robust=True)
+
+def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord) -> None:
+    credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
+    delivery.deliver(credit_request, record, among=UserCreditPathway.UNSENT)
 
 
 def deliver(credit_request: UserCreditPathway) -> Status:
@@ -108,7 +112,7 @@ def deliver(credit_request: UserCreditPathway) -> Status:
         RuntimeError: called inside a transaction (not on SQLite).
     """
     record = _record_now(credit_request)
-    return delivery.deliver(credit_request, record, among=UserCreditPathway.objects.deliverable())
+    return delivery.deliver(credit_request, record, among=UserCreditPathway.UNSENT)
 
 
 def _record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
@@ -131,15 +135,20 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
         return _attempt(request_id, otherwise)
     except Exception as error:  # noqa: BLE001  the host's record source, the database, a time limit
         log.warning("credit request %s: %s", request_id, type(error).__name__)
-        return delivery.give_up(UserCreditPathway(pk=request_id)) if is_last else otherwise
+    # Outside the block, so that no error of the host's, with a learner's name in it, is shown as the cause of another.
+    connection.close_if_unusable_or_obsolete()
+    return delivery.give_up(UserCreditPathway(pk=request_id)) if is_last else otherwise
 
 
 def _attempt(request_id: int, otherwise: Status) -> Status | None:
-    pending = UserCreditPathway.objects.pending()
+    # A replica may not have the row yet.
+    pending = UserCreditPathway.objects.using(router.db_for_write(UserCreditPathway)).pending()
     credit_request = pending.select_related("user", "pathway", "program__site").filter(pk=request_id).first()
     if credit_request is None:
+        log.info("credit request %s: not pending", request_id)
         return None
-    return delivery.deliver(credit_request, _record_now(credit_request), among=pending, otherwise=otherwise)
+    record = _record_now(credit_request)
+    return delivery.deliver(credit_request, record, among=[Status.PENDING], otherwise=otherwise)
 
 
 def pending_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:
@@ -162,7 +171,7 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
         unclaimed = pending_requests(older_than=older_than).filter(pk=request_id)
         if unclaimed.update(modified=timezone.now() + CLAIM):
             attempt_delivery(request_id=request_id, is_last=True)
-            yield UserCreditPathway.objects.get(pk=request_id)
+            yield from UserCreditPathway.objects.filter(pk=request_id)
 
 
 def requestable_pathways(*, program: Program) -> PathwayQuerySet:

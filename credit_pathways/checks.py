@@ -1,5 +1,6 @@
 """System checks of the settings, each with an id that stays; ``docs/how-to/install.rst`` lists them."""
 
+import math
 from collections.abc import Callable, Sequence
 from email.utils import parseaddr
 from typing import Any
@@ -64,7 +65,7 @@ def _celery_limits() -> list[CheckMessage]:
     bad: list[CheckMessage] = [
         _error(9, f"CELERY_{name}", f"is {value!r}", f"Use a number, {least} or more.")
         for name, value, least in limits
-        if type(value) not in {int, float} or value < least
+        if type(value) not in {int, float} or not least <= value < math.inf
     ]
     queue = conf.celery_queue()
     if not isinstance(queue, str) or not queue:

@@ -1,6 +1,7 @@
 """Getting one credit request's email out, and writing down truthfully whether it left."""
 
 import logging
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,7 +14,7 @@ from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from .messages import credit_request_message
-from .models import ProgramCertRecord, UserCreditPathway, UserCreditPathwayQuerySet
+from .models import ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,15 @@ def deliver(
     credit_request: UserCreditPathway,
     record: ProgramRecord | None,
     *,
-    among: UserCreditPathwayQuerySet,
+    among: Collection[Status],
     otherwise: Status = Status.FAILED,
 ) -> Status:
     """
-    Send the email of a credit request that is ``among`` the given ones, record the outcome, and return the status.
+    Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
 
-    A request that is not among them (any more) is left as it is. If the mail does not leave, the status becomes
-    ``otherwise``; if there is nothing to send, ``failed``, for waiting would not change that.
+    A request with another status, or that somebody else is delivering just now, is left as it is, and so is one
+    without a program. If the mail does not leave, the status becomes ``otherwise``; if there is nothing to send,
+    ``failed``, for waiting would not change that.
 
     Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
     cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a
@@ -46,21 +48,21 @@ def deliver(
     try:
         with _row_lock():
             link_is_alive = _lock(credit_request, record, among)
-            if link_is_alive is None:
-                credit_request.refresh_from_db(fields=["status"])
-            else:
+            if link_is_alive is not None:
                 outcome = _attempt(credit_request, record if link_is_alive else None, otherwise)
-                _write_down(credit_request, outcome, among)
+                _write_down(credit_request, outcome)
     except Exception:
         if outcome is None:
             raise
-        _write_down(credit_request, outcome, among)
+        _write_down(credit_request, outcome)
     return Status(credit_request.status)
 
 
 def give_up(credit_request: UserCreditPathway) -> Status:
-    """Write down that the email of a pending request will not leave, unless it has meanwhile; return the status."""
-    _write_down(credit_request, Status.FAILED, UserCreditPathway.objects.pending())
+    """Write down that a pending request's email will not leave, unless somebody is sending it; return the status."""
+    with _row_lock():
+        if _lock(credit_request, None, [Status.PENDING]) is not None:
+            _write_down(credit_request, Status.FAILED)
     return Status(credit_request.status)
 
 
@@ -68,23 +70,37 @@ def _row_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
 
 
-def _lock(
-    credit_request: UserCreditPathway, record: ProgramRecord | None, among: UserCreditPathwayQuerySet
-) -> bool | None:
-    """Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not ``among``."""
+def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among: Collection[Status]) -> bool | None:
+    """
+    Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not to be delivered.
+
+    Nobody waits for a lock: who has it is sending the mail, and the link may be dead afterwards. The row is looked up
+    by its key alone, for a server may take another way through other columns' indexes, and two ways can deadlock.
+    """
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
-    due = among.select_for_update().filter(pk=credit_request.pk)
-    return due.annotate(link_is_alive=Exists(link)).values_list("link_is_alive", flat=True).first()
+    skips = connection.features.has_select_for_update_skip_locked
+    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
+    found = rows.annotate(link_is_alive=Exists(link)).values_list("status", "program", "link_is_alive").first()
+    if found is None:
+        return None
+    status, program, link_is_alive = found
+    credit_request.status = status
+    return link_is_alive if status in among and program else None
 
 
-def _write_down(credit_request: UserCreditPathway, status: Status, among: UserCreditPathwayQuerySet) -> None:
-    """Record the status of a request that is still ``among`` the given ones; another delivery may have been quicker."""
-    now = timezone.now()
-    if not among.filter(pk=credit_request.pk).update(status=status, modified=now):
-        credit_request.refresh_from_db(fields=["status"])
-        return
-    credit_request.status, credit_request.modified = status, now
+def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
+    """
+    Record the status; never that a mail which left did not.
+
+    A row that stays pending is not touched, for ``deliver_pending`` may have claimed it.
+    """
+    if status != Status.PENDING:
+        credit_request.modified = timezone.now()
+        row = UserCreditPathway.objects.filter(pk=credit_request.pk)
+        row = row if status == Status.SENT else row.exclude(status=Status.SENT)
+        row.update(status=status, modified=credit_request.modified)
+    credit_request.status = status
     level = logging.INFO if status == Status.SENT else logging.WARNING
     log.log(level, "credit request %s: %s", credit_request.pk, status)
 

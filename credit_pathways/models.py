@@ -160,9 +160,7 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
         Rows from before migration 0002 have no program, so nobody knows what their email would ask for; they are
         never delivered (ADR 0008).
         """
-        return self.filter(
-            status__in=[UserCreditPathway.Status.PENDING, UserCreditPathway.Status.FAILED], program__isnull=False
-        )
+        return self.filter(status__in=UserCreditPathway.UNSENT, program__isnull=False)
 
     def pending(self) -> UserCreditPathwayQuerySet:
         """
@@ -191,6 +189,9 @@ class UserCreditPathway(TimeStampedModel):
         PENDING = "pending", _("pending")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
+
+    #: The statuses of a request whose email never left.
+    UNSENT = (Status.PENDING, Status.FAILED)
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME, verbose_name=_("learner")

@@ -1,7 +1,7 @@
 """Handing credit requests to Celery. Celery is an extra, so it is imported when it is used."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,17 +22,38 @@ PATIENCE = 2
 GRACE = 30
 
 
-def enqueue(credit_request: UserCreditPathway) -> None:
-    """Put a pending request into the queue; if the broker does not take it in time, the request fails."""
+def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
+    """Put pending requests into the queue. If the broker does not take one in time, it fails, and so does the rest."""
+    broker_answers = True
+    for credit_request in credit_requests:
+        broker_answers = broker_answers and _publish(credit_request)
+        if not broker_answers:
+            _give_up(credit_request)
+
+
+def _give_up(credit_request: UserCreditPathway) -> None:
+    """Fail the request; if not even that can be written down, say so at least to the learner who waits."""
+    try:
+        delivery.give_up(credit_request)
+    except Exception as error:  # noqa: BLE001  the database is away as well, or the row is gone
+        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+        credit_request.status = UserCreditPathway.Status.FAILED
+
+
+def _publish(credit_request: UserCreditPathway) -> bool:
+    """Return whether the broker took the request."""
+    task = import_string(TASK)
     try:
         with bounded_options() as options:
             # Nothing but the id: no personal data in the broker.
-            import_string(TASK).apply_async([credit_request.pk], **options)
+            task.apply_async([credit_request.pk], **options)
     except Exception as error:  # noqa: BLE001  each kind of broker has errors of its own
         log.warning("credit request %s: not queued: %s", credit_request.pk, type(error).__name__)
-        delivery.give_up(credit_request)
-    else:
-        log.info("credit request %s: queued", credit_request.pk)
+        return False
+    log.info("credit request %s: queued", credit_request.pk)
+    if task.app.conf.task_always_eager:
+        credit_request.refresh_from_db(fields=["status"])
+    return True
 
 
 @contextmanager
@@ -41,8 +62,10 @@ def bounded_options() -> Iterator[dict[str, Any]]:
     from celery import current_app
     from kombu.pools import producers
 
-    kind = current_app.connection_for_write().transport.driver_type
-    connection = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=_bounds(kind))
+    # Celery sets the size of all pools when it first makes its own, and cannot while ours is in use.
+    current_app.pool  # noqa: B018  made by being asked for
+    bounds = _bounds(current_app.connection_for_write())
+    connection = current_app.connection_for_write(connect_timeout=PATIENCE, transport_options=bounds)
     with producers[connection].acquire(block=True, timeout=PATIENCE) as producer:
         yield {
             "producer": producer,
@@ -57,11 +80,12 @@ def bounded_options() -> Iterator[dict[str, Any]]:
         }
 
 
-def _bounds(kind: str) -> dict[str, Any]:
-    """Return the transport options that bound each step, for a kind of broker."""
-    if kind == "amqp":
+def _bounds(connection: Any) -> dict[str, Any]:
+    """Return the transport options that bound each step: one attempt to connect for each broker of a failover list."""
+    brokers = max(1, len(connection.alt))
+    once = {"max_retries": brokers - 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    bounds = {**once, "connect_retries_timeout": brokers * PATIENCE}
+    if connection.transport.driver_type == "amqp":
         # A message counts as queued when the broker confirms it.
-        return {"max_retries": 0, "confirm_publish": True, "read_timeout": PATIENCE, "write_timeout": PATIENCE}
-    if kind == "redis":
-        return {"max_retries": 0, "socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
-    return {"max_retries": 0}
+        return {**bounds, "confirm_publish": True, "read_timeout": PATIENCE, "write_timeout": PATIENCE}
+    return {**bounds, "socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}

@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView, View
 
-from . import api
+from . import api, conf
 from .headers import unlisted
 from .links import public_record_url
 from .lookups import current_site, program_or_404, public_record_or_404, record_or_404
@@ -37,16 +37,19 @@ SAID = {
     Status.SENT: (messages.SUCCESS, _lazy("%(pathway)s: your request was sent to %(institution)s.")),
     Status.PENDING: (
         messages.INFO,
-        _lazy(
-            "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
-            "you need not do anything more."
-        ),
+        _lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
     ),
     Status.FAILED: (
         messages.ERROR,
         _lazy("%(pathway)s: your request could not be sent to %(institution)s. Please try again: choose it below."),
     ),
 }
+
+#: The same, of a request that a worker will send.
+QUEUED = _lazy(
+    "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
+    "you need not do anything more."
+)
 
 
 class IndexView(LoginRequiredMixin, TemplateView):
@@ -128,6 +131,8 @@ def _say_what_happened(
     """Leave one message for each pathway that was asked for."""
     for credit_request in requests:
         level, text = SAID[Status(credit_request.status)]
+        if credit_request.status == Status.PENDING and conf.delivery() == "celery":
+            text = QUEUED
         names = {"pathway": credit_request.pathway.name, "institution": credit_request.pathway.org_name}
         messages.add_message(request, level, text % names)
     for pathway, wait in waits.items():

@@ -1,7 +1,9 @@
 """What many tests need: a learner with a program and pathways, a mail server, edx-ace as configured just now."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import edx_ace.channel
 import edx_ace.policy
@@ -13,6 +15,14 @@ from . import factories, smtp
 from .celery_app import app as celery_app
 
 celery_app.set_default()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests reach this machine, and the services that the environment names; no other host."""
+    urls = [value for name, value in os.environ.items() if name.startswith("TEST_") and name.endswith("_URL")]
+    hosts = {"127.0.0.1", *(host for url in urls if (host := urlsplit(url).hostname))}
+    for item in items:
+        item.add_marker(pytest.mark.allow_hosts(sorted(hosts)))
 
 
 @pytest.fixture(autouse=True)

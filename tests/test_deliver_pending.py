@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from credit_pathways import api
@@ -107,7 +108,14 @@ def test_one_that_a_killed_command_had_claimed_comes_later(pending, relay):
     assert (statuses(), len(relay.mails)) == (["sent"], 1)
 
 
-@pytest.mark.parametrize("minutes", ["-1", "soon", "1.5"])
+def test_one_that_is_deleted_meanwhile_stops_no_other(pending, relay):
+    _first, second = pending(100), pending(100)
+    relay.on_data = lambda: (UserCreditPathway.objects.filter(pk=second.pk).delete(), connection.close())
+    call_command("deliver_pending", older_than=60)
+    assert statuses() == ["sent"]
+
+
+@pytest.mark.parametrize("minutes", ["-1", "soon", "1.5", "9" * 15])
 def test_the_age_is_a_number_of_minutes(minutes):
     with pytest.raises(CommandError, match="older-than"):
         call_command("deliver_pending", f"--older-than={minutes}")

@@ -79,7 +79,7 @@ class TestLock:
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
         said = at_once(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
-        assert (said, len(relay.mails)) == (["sent"] * 3, 1)
+        assert (sorted(said), len(relay.mails)) == (["pending", "pending", "sent"], 1)
 
 
 class TestWithdrawnMeanwhile:

@@ -3,19 +3,22 @@
 import logging
 import threading
 import time
+from datetime import datetime
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from celery.exceptions import Reject
+from celery.exceptions import Reject, Retry
 from celery.signals import task_retry
 from django.db import OperationalError, connection
+from django.utils import timezone
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from credit_pathways import api, queueing, tasks
+from credit_pathways import api, delivery, queueing, tasks
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
 
 from . import factories
+from .celery_app import app
 from .receivers import connected
 from .record_source import FixedRecordSource
 from .threads import at_once
@@ -41,6 +44,16 @@ def run(request_id):
     with connected(task_retry, listen, weak=False):
         deliver_credit_request.apply([request_id]).get()
     return UserCreditPathway.objects.get(pk=request_id).status, pauses
+
+
+def worked_on(request_id):
+    """Run the first attempt as a worker does, which puts the next one into the queue."""
+    task = deliver_credit_request
+    task.push_request(args=[request_id], kwargs={}, retries=0, called_directly=False, is_eager=False)
+    try:
+        task.run(request_id)
+    finally:
+        task.pop_request()
 
 
 class TestAttempts:
@@ -72,7 +85,7 @@ class TestAttempts:
 
     def test_the_pauses_double_up_to_a_limit_and_vary(self, settings):
         settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 100
-        for number, longest in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 900), (50, 900)]:
+        for number, longest in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 900), (5000, 900)]:
             pauses = [tasks._pause(number) for _time in range(50)]
             assert longest / 2 <= min(pauses) < max(pauses) <= longest
             assert len(set(pauses)) > 40
@@ -152,19 +165,57 @@ class TestErrorsOfOthers:
             assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
         assert (struck != [], UserCreditPathway.objects.get().status, len(relay.mails)) == (True, "sent", 1)
 
+    def test_the_next_attempt_has_the_pause_and_the_limits(self, request_row, relay, settings):
+        settings.CREDIT_PATHWAYS_CELERY_BACKOFF, settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 100, 77
+        relay.answers["RCPT"] = "451 greylisted"
+        began = timezone.now()
+        with pytest.raises(Retry):
+            worked_on(request_row.pk)
+        with app.connection() as broker, broker.SimpleQueue("credit_pathways") as queue:
+            message = queue.get(block=False)
+            queue.clear()
+        pause = datetime.fromisoformat(message.headers["eta"]) - began
+        assert 50 <= pause.total_seconds() <= 110
+        assert (message.headers["retries"], message.headers["timelimit"]) == (1, [107, 77])
+        assert message.payload[0] == [request_row.pk]
+
+    def test_a_row_that_fails_just_before_it_is_locked_is_not_sent(self, request_row, relay, monkeypatch):
+        progress = FixedRecordSource.progress
+
+        def fail_first(self, user, program):
+            UserCreditPathway.objects.update(status="failed")
+            return progress(self, user, program)
+
+        monkeypatch.setattr(FixedRecordSource, "progress", fail_first)
+        assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert relay.mails == []
+
+    def test_no_error_of_the_host_reaches_the_log_of_celery(self, request_row, relay, monkeypatch, caplog):
+        def progress(self, user, program):
+            raise ValueError("no grades for Halima")
+
+        def away(execute, sql, params, many, context):
+            if "UPDATE" in sql:
+                raise OperationalError("away")
+            return execute(sql, params, many, context)
+
+        monkeypatch.setattr(FixedRecordSource, "progress", progress)
+        with connection.execute_wrapper(away), pytest.raises(OperationalError):
+            run(request_row.pk)
+        assert "away" in caplog.text
+        assert "Halima" not in caplog.text
+
     def test_a_broker_that_does_not_take_the_next_attempt_keeps_this_one(
         self, request_row, relay, settings, monkeypatch
     ):
         relay.answers["RCPT"] = "451 greylisted"
         monkeypatch.setattr(queueing, "PATIENCE", 0.2)
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
-        task = deliver_credit_request
-        task.push_request(args=[request_row.pk], kwargs={}, retries=0, called_directly=False, is_eager=False)
-        try:
-            with pytest.raises(Reject) as rejection:
-                task.run(request_row.pk)
-        finally:
-            task.pop_request()
+        monkeypatch.setattr(tasks, "LONGEST_SLEEP", 0.2)
+        began = time.monotonic()
+        with pytest.raises(Reject) as rejection:
+            worked_on(request_row.pk)
+        assert time.monotonic() - began >= 0.2
         assert rejection.value.requeue
         assert UserCreditPathway.objects.get().status == "pending"
 
@@ -175,7 +226,19 @@ class TestLock:
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
         said = at_once(2, lambda: api.attempt_delivery(request_id=request_row.pk, is_last=False))
-        assert (said, len(relay.mails)) == (["sent", "sent"], 1)
+        assert (sorted(said), len(relay.mails)) == (["pending", "sent"], 1)
+
+    @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
+    def test_giving_up_does_not_wait_for_a_mail_in_flight_nor_unsay_it(self, request_row, relay):
+        in_flight, end = threading.Event(), threading.Event()
+        relay.on_data = lambda: (in_flight.set(), end.wait(10))
+        worker = threading.Thread(target=at_once, args=[1, lambda: api.deliver(request_row)])
+        worker.start()
+        assert in_flight.wait(10)
+        assert delivery.give_up(UserCreditPathway.objects.get()) == "pending"
+        end.set()
+        worker.join()
+        assert (UserCreditPathway.objects.get().status, len(relay.mails)) == ("sent", 1)
 
 
 def test_the_task_says_what_the_design_promises():

@@ -137,7 +137,7 @@ class TestRequestCredit:
         with transaction.atomic():
             answer = client.post(url("request_credit", program), {"pathway": pathway.pk})
         [(level, text)] = said(answer)
-        assert (level, "is recorded. Its email to Northfield University waits to be sent" in text) == ("info", True)
+        assert (level, "is recorded. Its email has not left yet." in text) == ("info", True)
 
     def test_ticking_nothing(self, client, program, pathway):
         assert said(client.post(url("request_credit", program)))[0][1].startswith("Nothing was sent: choose")

@@ -10,6 +10,9 @@ from credit_pathways.models import UserCreditPathway
 
 Status = UserCreditPathway.Status
 
+#: In minutes. Dates have an end.
+CENTURY = 100 * 365 * 24 * 60
+
 
 class Command(BaseCommand):
     """Deliver the credit requests that have been pending for too long; an operator decides when."""
@@ -25,8 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Deliver, print a line for each request, and end with status 1 if one failed."""
-        if options["older_than"] < 0:
-            raise CommandError("--older-than: give a number of minutes, 0 or more.")
+        if not 0 <= options["older_than"] <= CENTURY:
+            raise CommandError("--older-than: give a number of minutes, from 0 to a century.")
         older_than = timedelta(minutes=options["older_than"])
         deliver = api.pending_requests if options["dry_run"] else api.deliver_pending
         statuses = [self._told(request) for request in deliver(older_than=older_than)]
