@@ -83,8 +83,8 @@ def measure_worker(context: dict[str, str], log: Path, requests: int, processes:
     UserCreditPathway.objects.all().delete()
     user, pathway = factories.UserFactory(), factories.PathwayFactory()
     shared = factories.ProgramCertRecordFactory(user=user)
-    for _number in range(requests):
-        queueing.enqueue(UserCreditPathway.objects.create(user=user, pathway=pathway, program=shared.program))
+    rows = [UserCreditPathway(user=user, pathway=pathway, program=shared.program) for _number in range(requests)]
+    queueing.enqueue(UserCreditPathway.objects.bulk_create(rows))
     with Process(*worker_command(context["TEST_QUEUE"], processes), log=log, environment=context):
         wait_until(lambda: sent() >= processes, 60)
         began, first = time.monotonic(), sent()
@@ -117,7 +117,7 @@ def main() -> None:
     with database(), smtp.relay() as (relay, port), tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         context = environment(options.broker, port)
-        for delay, processes in [(0, 1), (0, 2), (0, 4), (0.05, 4), (0.25, 4), (0.25, 16), (0.25, 32)]:
+        for delay, processes in [(0, 1), (0, 2), (0.05, 4), (0.25, 4), (0.25, 16)]:
             relay.delay = delay
             rate = measure_worker(context, log, options.requests, processes)
             print(f"worker: {processes:3} processes, relay {delay * 1000:3.0f} ms: {rate:6.1f} mails/s", flush=True)
