@@ -1,14 +1,15 @@
 """
-Measure migration 0002 on a large table while requests keep arriving (ADR 0011).
+Measure migration 0002 or 0003 on a large table while requests keep arriving (ADR 0011, ADR 0013).
 
 With what ``requirements/services.txt`` lists, in the project's directory::
 
     python -m benchmarks.migrate_online postgres://postgres@127.0.0.1/bench --rows 1000000
     python -m benchmarks.migrate_online mysql://root@127.0.0.1/bench --rows 1000000 --plain --slow-relay 5
+    python -m benchmarks.migrate_online postgres://postgres@127.0.0.1/bench --migration 0003
 
 It makes a database (``test_bench`` in these examples), and drops it at the end. ``--plain`` measures what Django's own
-``AddField`` costs, ``--slow-relay 5`` has a delivery of five seconds open when each migration begins. Nothing in it
-fails for being slow.
+operations cost, ``--slow-relay 5`` has a delivery of five seconds open when each migration begins. Nothing in it fails
+for being slow.
 """
 
 import argparse
@@ -24,16 +25,20 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import django
-from django.db import connection, migrations, transaction
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 
-APP, BEFORE, AFTER = "credit_pathways", "0001_initial", "0002_usercreditpathway_program"
-TABLE = "credit_pathways_usercreditpathway"
+from tests.schema import AFTER, BEFORE, INDEXED, TABLE, plain_steps
+
+APP = "credit_pathways"
+MIGRATIONS = {"0002": (BEFORE, AFTER), "0003": (AFTER, INDEXED)}
 CHANGES = re.compile("(ALTER|CREATE|DROP) ")
 
 #: How many threads request, and how long each rests in between; how many deliver, and how long a mail takes. Seconds.
@@ -41,6 +46,8 @@ REQUESTERS, REST = 4, 0.02
 DELIVERERS, MAIL = 4, 0.25
 #: How long to watch before, between and after the migrations.
 WATCH = 5
+#: How many requests differ; the others are their copies. How many learners, pathways and programs there are.
+DIFFERENT, OTHERS = 1_000, 50
 
 
 @dataclass
@@ -59,7 +66,7 @@ class Traffic:
     """Credit requests and deliveries, as software of the schema before the migration writes them."""
 
     requests: Any
-    template: dict[str, Any]
+    templates: list[dict[str, Any]]
     #: So many that two deliveries rarely meet.
     undelivered: list[int]
     seen: list[Seen] = field(default_factory=list)
@@ -109,7 +116,7 @@ class Traffic:
         self.seen.append(Seen(began, ended, ended - began - mail, failure))
 
     def _request(self) -> float:
-        self.requests.create(**self.template, status="pending")
+        self.requests.create(**random.choice(self.templates), status="pending")  # noqa: S311
         return 0
 
     def _deliver(self, seconds: float, locked: threading.Event | None = None) -> float:
@@ -140,22 +147,24 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("database", help="URL of a PostgreSQL or MySQL server and a name for the database")
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--plain", action="store_true", help="Django's own AddField")
+    parser.add_argument("--migration", choices=MIGRATIONS, default="0002")
+    parser.add_argument("--plain", action="store_true", help="Django's own operations")
     parser.add_argument("--slow-relay", type=float, default=0, metavar="SECONDS")
     return parser.parse_args()
 
 
 def _measure(options: argparse.Namespace) -> None:
-    traffic = _filled(options.rows)
-    how = "plain AddField" if options.plain else "online"
-    _say(f"{_server()}, {how}, {options.rows} rows, slow relay: {options.slow_relay:g} s")
+    before, after = MIGRATIONS[options.migration]
+    traffic = _filled(options.rows, before)
+    how = "plain" if options.plain else "online"
+    _say(f"{_server()}, {after}, {how}, {options.rows} rows, slow relay: {options.slow_relay:g} s")
     traffic.start()
     try:
         _watch("before", traffic, lambda: time.sleep(WATCH))
-        for phase, target in (("forward", AFTER), ("backward", BEFORE)):
+        for phase, start, target in (("forward", before, after), ("backward", after, before)):
             if options.slow_relay:
                 traffic.deliver_slowly(options.slow_relay)
-            _watch(phase, traffic, partial(_migrate, target, plain=options.plain))
+            _watch(phase, traffic, partial(_migrate, start, target, plain=options.plain))
     finally:
         traffic.stop()
 
@@ -166,51 +175,67 @@ def _server() -> str:
         return f"{connection.vendor} {cursor.fetchone()[0].split(' (')[0]}"
 
 
-def _filled(rows: int) -> Traffic:
+def _filled(rows: int, before: str) -> Traffic:
     """Fill a database of the old schema, and return the traffic for it."""
-    MigrationExecutor(connection).migrate([(APP, BEFORE)])
-    apps = MigrationLoader(connection).project_state([(APP, BEFORE)]).apps
-    site = apps.get_model("sites", "Site").objects.get()
-    pathway = apps.get_model(APP, "Pathway").objects.create(site=site, uuid=uuid.uuid4(), name="P")
-    user = apps.get_model("auth", "User").objects.create(username="halima")
+    MigrationExecutor(connection).migrate([(APP, before)])
+    apps = MigrationLoader(connection).project_state([(APP, before)]).apps
     requests = apps.get_model(APP, "UserCreditPathway").objects
-    template = {"pathway_id": pathway.pk, "user_id": user.pk}
-    requests.create(**template, status="sent")
-    _double(rows)
+    templates = _templates(apps)
+    for age, values in enumerate(templates):
+        requests.create(**values, status="sent", created=timezone.now() - timedelta(days=age))
+    _double(rows, ["created", "modified", "status", *templates[0]])
     undelivered = requests.order_by("pk").values_list("pk", flat=True)[:20_000]
-    return Traffic(requests=requests, template=template, undelivered=list(undelivered))
+    return Traffic(requests=requests, templates=templates, undelivered=list(undelivered))
 
 
-def _double(rows: int) -> None:
-    """Copy the one row until there are so many."""
-    columns = "created, modified, status, pathway_id, user_id"
+def _templates(apps: Any) -> list[dict[str, Any]]:
+    """Make what requests point at, and return what each of them says."""
+    site = apps.get_model("sites", "Site").objects.get()
+    users, pathways, programs = (
+        apps.get_model(*name).objects for name in (("auth", "User"), (APP, "Pathway"), (APP, "Program"))
+    )
+    keys = {
+        "user_id": [users.create(username=f"learner{number}").pk for number in range(OTHERS)],
+        "pathway_id": [pathways.create(site=site, uuid=uuid.uuid4(), name="P").pk for _number in range(OTHERS)],
+        "program_id": [programs.create(site=site, uuid=uuid.uuid4(), title="A").pk for _number in range(OTHERS)],
+    }
+    columns = {column.attname for column in apps.get_model(APP, "UserCreditPathway")._meta.concrete_fields}
+    return [
+        {name: random.choice(some) for name, some in keys.items() if name in columns}  # noqa: S311
+        for _number in range(DIFFERENT)
+    ]
+
+
+def _double(rows: int, names: list[str]) -> None:
+    """Copy the rows until there are so many."""
+    columns = ", ".join(names)
     with connection.cursor() as cursor:
-        for have in itertools.takewhile(lambda number: number < rows, (2**power for power in itertools.count())):
+        powers = (DIFFERENT * 2**power for power in itertools.count())
+        for have in itertools.takewhile(lambda number: number < rows, powers):
             more = min(have, rows - have)
-            cursor.execute(f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {TABLE} LIMIT {more}")  # noqa: S608
+            cursor.execute(f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {TABLE} LIMIT {more}")
         # What a server would do on its own soon, in the middle of a measurement.
         cursor.execute(f"VACUUM ANALYZE {TABLE}" if connection.vendor == "postgresql" else f"ANALYZE TABLE {TABLE}")
 
 
-def _migrate(target: str, *, plain: bool) -> None:
+def _migrate(start: str, target: str, *, plain: bool) -> None:
     """Migrate, and write down what each statement took."""
     with connection.execute_wrapper(_stopwatch):
         if plain:
-            _migrate_plainly(target)
+            _migrate_plainly(start, target)
         else:
             MigrationExecutor(connection).migrate([(APP, target)])
 
 
-def _migrate_plainly(target: str) -> None:
-    loader = MigrationLoader(connection)
-    before, after = (loader.project_state([(APP, name)]) for name in (BEFORE, AFTER))
-    online: Any = loader.get_migration(APP, AFTER).operations[0]
-    operation = migrations.AddField(online.model_name, online.name, online.field)
+def _migrate_plainly(start: str, target: str) -> None:
+    steps = plain_steps(min(start, target), max(start, target))
     with connection.schema_editor() as editor:
-        if target == AFTER:
-            operation.database_forwards(APP, editor, before, after)
+        if start < target:
+            for operation, before, after in steps:
+                operation.database_forwards(APP, editor, before, after)
         else:
-            operation.database_backwards(APP, editor, after, before)
+            for operation, before, after in reversed(steps):
+                operation.database_backwards(APP, editor, after, before)
 
 
 def _stopwatch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001

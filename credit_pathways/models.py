@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import models
+from django.db.models import Case, Exists, OuterRef, Value, When
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
@@ -68,12 +70,15 @@ class PathwayQuerySet(models.QuerySet["Pathway"]):
         Published, of type credit, with an email address, linked to the program, on the same site. This is the only
         place that says so. Earlier requests do not count (ADR 0001).
         """
-        return (
-            self.filter(programs=program, site=program.site_id)
-            .filter(status=Pathway.Status.PUBLISHED, pathway_type=Pathway.Type.CREDIT)
-            .exclude(email="")
-            .order_by("name", "pk")
-        )
+        needs = [need for need, _lack in Pathway.needs()]
+        return self.filter(*needs, programs=program, site=program.site_id).order_by("name", "pk")
+
+    def with_lacks(self) -> PathwayQuerySet:
+        """Annotate each pathway with what keeps it from being requestable for any program; see ``Pathway.lacks``."""
+        linked = Pathway.programs.through.objects.filter(pathway=OuterRef("pk"), program__site=OuterRef("site"))
+        needs = [*Pathway.needs(), (Exists(linked), _("It is linked to no program of its site."))]
+        lacks = [Case(When(need, then=Value("")), default=Value(str(lack))) for need, lack in needs]
+        return self.annotate(**{f"lack_{number}": lack for number, lack in enumerate(lacks)})
 
 
 class Pathway(TimeStampedModel):
@@ -117,6 +122,20 @@ class Pathway(TimeStampedModel):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    @staticmethod
+    def needs() -> list[tuple[models.Q, Promise]]:
+        """Return what makes a pathway requestable for the programs it is linked to; each with words for its lack."""
+        return [
+            (models.Q(status=Pathway.Status.PUBLISHED), _("It is not published.")),
+            (models.Q(pathway_type=Pathway.Type.CREDIT), _("It is not of type credit.")),
+            (~models.Q(email=""), _("It has no email address.")),
+        ]
+
+    @property
+    def lacks(self) -> list[str]:
+        """Return why nobody can request credit along a pathway that came from ``with_lacks``; nothing: they can."""
+        return [lack for name, lack in vars(self).items() if name.startswith("lack_") and lack]
 
 
 class ProgramCertRecord(TimeStampedModel):
@@ -162,6 +181,15 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
         """
         return self.filter(status__in=UserCreditPathway.UNSENT, program__isnull=False)
 
+    def of_program(self, program_uuid: uuid.UUID) -> UserCreditPathwayQuerySet:
+        """
+        Return the requests for a program of the catalog, on whatever site.
+
+        By the keys, which are few, so that the index of requests by program gives them in their order (ADR 0013).
+        """
+        keys = Program.objects.filter(uuid=program_uuid).values_list("pk", flat=True)
+        return self.filter(program__in=list(keys))
+
     def pending(self) -> UserCreditPathwayQuerySet:
         """
         Return the deliverable requests that nobody has given up.
@@ -193,11 +221,20 @@ class UserCreditPathway(TimeStampedModel):
     #: The statuses of a request whose email never left.
     UNSENT = (Status.PENDING, Status.FAILED)
 
+    # An index of Meta begins with each of them, so none needs one of its own (ADR 0013).
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME, verbose_name=_("learner")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name=NO_REVERSE_NAME,
+        verbose_name=_("learner"),
+        db_index=False,
     )
     pathway = models.ForeignKey(
-        Pathway, on_delete=models.PROTECT, related_name="credit_requests", verbose_name=_("pathway")
+        Pathway,
+        on_delete=models.PROTECT,
+        related_name="credit_requests",
+        verbose_name=_("pathway"),
+        db_index=False,
     )
     program = models.ForeignKey(
         Program,
@@ -206,16 +243,25 @@ class UserCreditPathway(TimeStampedModel):
         null=True,
         blank=True,
         verbose_name=_("program"),
+        db_index=False,
     )
     status = models.CharField(_("status"), max_length=15, choices=Status, default=Status.PENDING)
 
     objects = UserCreditPathwayQuerySet.as_manager()
 
     class Meta:
-        """No constraint, on purpose."""
+        """No constraint, on purpose; ADR 0013 says which query each index serves."""
 
         verbose_name = _("credit request")
         verbose_name_plural = _("credit requests")
+        permissions = [("deliver_usercreditpathway", _("Can deliver credit requests again"))]
+        indexes = [
+            models.Index(fields=["created"], name="credit_pathways_by_created"),
+            models.Index(fields=["user", "pathway", "program", "created"], name="credit_pathways_by_learner"),
+            models.Index(fields=["pathway", "created"], name="credit_pathways_by_pathway"),
+            models.Index(fields=["program", "created"], name="credit_pathways_by_program"),
+            models.Index(fields=["status", "created"], name="credit_pathways_by_status"),
+        ]
 
     def __str__(self) -> str:
         """Return the row's number, without the learner: it may end in a log."""

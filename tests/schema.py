@@ -1,11 +1,18 @@
-"""The table of migration 0002, before and after, as the database describes it."""
+"""The table of migrations 0002 and 0003, before and after, as the database describes it."""
 
 import re
 
 from django.db import connection, migrations
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
-BEFORE, AFTER = "0001_initial", "0002_usercreditpathway_program"
+BEFORE, AFTER, INDEXED = "0001_initial", "0002_usercreditpathway_program", "0003_indexes"
+#: Django's own operations, whose schema those of the app have to reach.
+PLAIN = {
+    "AddForeignKeyOnline": migrations.AddField,
+    "AddIndexOnline": migrations.AddIndex,
+    "DropForeignKeyIndexOnline": migrations.AlterField,
+}
 TABLE = "credit_pathways_usercreditpathway"
 
 #: All that a database knows of the table.
@@ -42,15 +49,23 @@ def schema():
     return [tuple(re.sub(r" AUTO_INCREMENT=\d+", "", text) for text in row) for row in asked(SCHEMA[connection.vendor])]
 
 
-def plain_schema():
-    """Return the schema that Django's own operation makes."""
+def plain_steps(start, target):
+    """Return Django's own operations for one migration, each with the states before and after it."""
     loader = MigrationLoader(connection)
-    before, after = (loader.project_state([("credit_pathways", name)]) for name in (BEFORE, AFTER))
-    operation = loader.get_migration("credit_pathways", AFTER).operations[0]
-    plain = migrations.AddField(operation.model_name, operation.name, operation.field)
-    with connection.schema_editor() as editor:
-        plain.database_forwards("credit_pathways", editor, before, after)
-    found = schema()
-    with connection.schema_editor() as editor:
-        plain.database_backwards("credit_pathways", editor, after, before)
-    return found
+    state = loader.project_state([("credit_pathways", start)])
+    steps = []
+    for operation in loader.get_migration("credit_pathways", target).operations:
+        name, args, values = operation.deconstruct()
+        plain = PLAIN.get(name, type(operation))(*args, **values)
+        before, state = state, state.clone()
+        plain.state_forwards("credit_pathways", state)
+        steps.append((plain, before, state))
+    return steps
+
+
+def migrate_plainly(start, target):
+    """Migrate one step forward with Django's own operations."""
+    for operation, before, after in plain_steps(start, target):
+        with connection.schema_editor() as editor:
+            operation.database_forwards("credit_pathways", editor, before, after)
+    MigrationRecorder(connection).record_applied("credit_pathways", target)

@@ -1,11 +1,17 @@
-"""Django admin."""
+"""Django admin: the lists and pages of the catalog, the shared records and the credit requests."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
+from credit_pathways.admin import learner_rows
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 
 from . import factories
+from .html import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -16,30 +22,162 @@ def url(model, page, *args):
     return reverse(f"admin:credit_pathways_{model}_{page}", args=args)
 
 
+LIST = "/admin/credit_pathways/usercreditpathway/"
+
+
 @pytest.fixture
 def request_row(learner, program, pathway):
     factories.ProgramCertRecordFactory(user=learner, program=program)
     return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
 
 
+@pytest.fixture
+def staff(client):
+    """A browser in which a member of the staff is logged in, who may view credit requests and nothing else."""
+    user = factories.UserFactory(username="staff", is_staff=True)
+    user.user_permissions.add(
+        Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
+    )
+    client.force_login(user)
+    return client
+
+
+def text_of(response):
+    """Return what a person reads."""
+    return Page(response.content.decode()).text
+
+
+def listed(client, **query):
+    """Return the ids that the list of requests shows, in their order."""
+    page = client.get(LIST, query)
+    assert page.status_code == 200
+    return [row.pk for row in page.context["cl"].result_list]
+
+
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("query", ["", "?q=halima", "?q=Statistics", "?q=%00", "?o=1.2.3"])
+@pytest.mark.parametrize("query", ["", "?q=halima", "?q=Statistics", "?q=%00", "?o=1.2.3", "?o=99", "?_facets=True"])
 def test_lists_and_searches(model, query, admin_client, request_row):
     assert admin_client.get(url(model, "changelist") + query).status_code == 200
 
 
-def test_the_list_shows_who_asked_whom_for_what(admin_client, request_row, pathway):
-    old = factories.UserCreditPathwayFactory(user=request_row.user, program=None, pathway=pathway)
-    page = admin_client.get(url("usercreditpathway", "changelist")).content.decode()
-    for part in ("halima", "Master of Science", "Northfield University", "Statistics", "pending", "not recorded"):
-        assert part in page
-    assert page.index(f">{old.pk}<") < page.index(f">{request_row.pk}<")
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_are_for_those_who_may_view_them(model, client, request_row):
+    client.force_login(factories.UserFactory(is_staff=True))
+    assert client.get(url(model, "changelist")).status_code == 403
 
 
-@pytest.mark.parametrize(("word", "found"), [("halima", 1), ("halima@home.example", 1), ("halim", 0), ("dario", 0)])
-def test_requests_are_searched_by_the_whole_username_or_address(word, found, admin_client, request_row):
-    page = admin_client.get(url("usercreditpathway", "changelist"), {"q": word})
-    assert page.context["cl"].result_count == found
+class TestCreditRequests:
+    def test_the_list_shows_who_asked_whom_for_what(self, admin_client, request_row, pathway):
+        old = factories.UserCreditPathwayFactory(user=request_row.user, program=None, pathway=pathway)
+        page = admin_client.get(LIST).content.decode()
+        for part in ("halima", "Master of Science", "Northfield University", "Statistics", "pending", "not recorded"):
+            assert part in page
+        assert page.index(f">{old.pk}<") < page.index(f">{request_row.pk}<")
+
+    def test_links(self, admin_client, request_row, learner, program, pathway):
+        shared = ProgramCertRecord.objects.get()
+        for page in (LIST, url("usercreditpathway", "change", request_row.pk)):
+            content = admin_client.get(page).content.decode()
+            for row, model in ((program, "program"), (pathway, "pathway")):
+                assert f'href="{url(model, "change", row.pk)}"' in content
+            assert f'href="{reverse("admin:auth_user_change", args=[learner.pk])}"' in content
+        assert f"/records/programs/shared/{shared.uuid}/" in content
+
+    def test_the_public_link_is_for_those_who_may_see_public_links(self, staff, request_row):
+        page = staff.get(url("usercreditpathway", "change", request_row.pk)).content.decode()
+        assert "Statistics" in page
+        assert "shared/" not in page
+
+    def test_a_record_that_is_not_shared_has_no_link(self, admin_client, request_row, pathway):
+        ProgramCertRecord.objects.all().delete()
+        old = factories.UserCreditPathwayFactory(program=None, pathway=pathway)
+        for row in (request_row, old):
+            assert "not shared" in admin_client.get(url("usercreditpathway", "change", row.pk)).content.decode()
+
+    @pytest.mark.parametrize(
+        ("word", "found"), [("halima", 1), (" halima@home.example ", 1), ("halim", 0), ("dario", 0)]
+    )
+    def test_search_by_the_whole_username_or_address(self, word, found, admin_client, request_row):
+        assert len(listed(admin_client, q=word)) == found
+
+    def test_search_by_number(self, admin_client, request_row):
+        other = factories.UserCreditPathwayFactory(user__username=str(request_row.pk))
+        factories.UserCreditPathwayFactory()
+        assert set(listed(admin_client, q=str(request_row.pk))) == {request_row.pk, other.pk}
+        for nothing in ("9" * 30, "²", "-1", "1.5", "0"):
+            assert listed(admin_client, q=nothing) == []
+
+    def test_filters(self, admin_client, request_row, program, pathway):
+        other = factories.UserCreditPathwayFactory(status="failed")
+        old = factories.UserCreditPathwayFactory(pathway=pathway, program=None, status="sent")
+        assert listed(admin_client, status="failed") == [other.pk]
+        assert listed(admin_client, institution="Northfield University") == [old.pk, request_row.pk]
+        assert listed(admin_client, pathway=other.pathway_id) == [other.pk]
+        assert listed(admin_client, program=program.pk) == [request_row.pk]
+        assert listed(admin_client, pathway=pathway.pk, status="sent") == [old.pk]
+        assert listed(admin_client, institution="Northfield University", pathway=other.pathway_id) == []
+        assert listed(admin_client, q="halima", status="failed") == []
+        assert listed(admin_client, program=10**17) == []
+
+    def test_filter_by_days(self, admin_client, request_row, settings):
+        settings.TIME_ZONE = "America/New_York"
+        UserCreditPathway.objects.update(created=datetime(2026, 3, 2, 4, 59, tzinfo=UTC))  # 1 March there
+        assert listed(admin_client, since="2026-03-01", until="2026-03-01") == [request_row.pk]
+        assert listed(admin_client, since="2026-03-02") == []
+        assert listed(admin_client, until="2026-02-28") == []
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("status", "lost"), ("institution", "Nowhere"), ("pathway", "x"), ("pathway", 10**30), ("program", "x"),
+         ("program", 10**30), ("since", "yesterday"), ("until", "9999-12-31"), ("since", "0001-01-01")],
+    )  # fmt: skip
+    def test_a_filter_that_cannot_be_understood_finds_nothing_and_says_so(self, name, value, admin_client, request_row):
+        page = admin_client.get(LIST, {name: value})
+        assert list(page.context["cl"].result_list) == []
+        assert "errorlist" in page.content.decode()
+
+    def test_the_form_keeps_search_and_order(self, admin_client, request_row):
+        page = admin_client.get(LIST, {"q": "halima", "o": "7", "p": "1", "status": "pending"}).content.decode()
+        assert '<input type="hidden" name="q" value="halima">' in page
+        assert '<input type="hidden" name="o" value="7">' in page
+        assert '<input type="hidden" name="p"' not in page
+        assert '<option value="pending" selected>' in page
+
+    def test_it_sorts_by_age_only(self, admin_client, program, pathway):
+        rows = factories.UserCreditPathwayFactory.create_batch(3, program=program, pathway=pathway)
+        ids = [row.pk for row in rows]
+        now = timezone.now()
+        UserCreditPathway.objects.filter(pk=ids[0]).update(created=now + timedelta(days=1))
+        newest_first = [ids[0], ids[2], ids[1]]
+        for order in ("", "1", "2", "4", "6", "-7"):
+            assert listed(admin_client, o=order) == newest_first
+        assert listed(admin_client, o="7") == newest_first[::-1]
+
+    def test_many_are_not_counted(self, admin_client, program, pathway, monkeypatch):
+        monkeypatch.setattr(learner_rows, "LISTED", 3)
+        factories.UserCreditPathwayFactory.create_batch(5, program=program, pathway=pathway)
+        page = admin_client.get(LIST)
+        assert page.context["cl"].result_count == 3
+
+    def test_where_the_list_ends_is_said(self, admin_client, program, pathway, monkeypatch):
+        monkeypatch.setattr("credit_pathways.admin.credit_requests.LISTED", 2)
+        factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+        assert "The list ends after" not in text_of(admin_client.get(LIST))
+        factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+        assert "The list ends after 2 requests. Filter it to see others" in text_of(admin_client.get(LIST))
+
+    def test_statements(self, staff, program, pathway, django_assert_max_num_queries):
+        """However many rows, and for a member of the staff, whose permissions have to be looked up."""
+        factories.UserCreditPathwayFactory.create_batch(50, program=program, pathway=pathway)
+        query = {"status": "pending", "institution": pathway.org_name, "pathway": pathway.pk, "program": program.pk}
+        for some in ({}, {"program": program.pk}, query):
+            with django_assert_max_num_queries(10):
+                assert len(listed(staff, **some)) == 50
+
+    def test_many_cannot_be_deleted_at_one_time(self, admin_client, request_row):
+        data = {"action": "delete_selected", "_selected_action": [request_row.pk], "post": "yes"}
+        admin_client.post(LIST, data)
+        assert UserCreditPathway.objects.exists()
 
 
 @pytest.mark.parametrize("model", ["programcertrecord", "usercreditpathway"])
@@ -50,14 +188,68 @@ def test_what_learners_did_is_read_only(model, admin_client, request_row):
     assert admin_client.get(url(model, "add")).status_code == 403
 
 
-@pytest.mark.parametrize("model", ["program", "pathway"])
-def test_the_catalog_can_be_edited(model, admin_client, program, pathway):
-    row = {"program": program, "pathway": pathway}[model]
-    assert admin_client.get(url(model, "change", row.pk)).status_code == 200
+class TestSharedRecords:
+    def test_search(self, admin_client, request_row):
+        shared = ProgramCertRecord.objects.get()
+        factories.ProgramCertRecordFactory()
+        for word in ("halima", str(shared.uuid), shared.uuid.hex):
+            page = admin_client.get(url("programcertrecord", "changelist"), {"q": word})
+            assert [row.pk for row in page.context["cl"].result_list] == [shared.pk]
+
+    def test_the_page_has_the_link(self, admin_client, request_row):
+        shared = ProgramCertRecord.objects.get()
+        page = admin_client.get(url("programcertrecord", "change", shared.pk)).content.decode()
+        assert f'href="https://example.com/records/programs/shared/{shared.uuid}/"' in page
 
 
-def test_the_list_does_not_ask_for_each_row(admin_client, program, pathway, django_assert_max_num_queries):
-    factories.UserCreditPathwayFactory.create_batch(50, program=program, pathway=pathway)
-    with django_assert_max_num_queries(10):
-        page = admin_client.get(url("usercreditpathway", "changelist"))
-    assert page.context["cl"].result_count == 50
+class TestCatalog:
+    @pytest.mark.parametrize("model", ["program", "pathway"])
+    def test_it_can_be_edited(self, model, admin_client, program, pathway):
+        row = {"program": program, "pathway": pathway}[model]
+        assert admin_client.get(url(model, "change", row.pk)).status_code == 200
+        assert admin_client.get(url(model, "add")).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("lack", "words"),
+        [({"status": "retired"}, "It is not published."), ({"pathway_type": "industry"}, "It is not of type credit."),
+         ({"email": ""}, "It has no email address."), ({"programs": []}, "It is linked to no program of its site.")],
+    )  # fmt: skip
+    def test_why_a_pathway_is_not_requestable(self, lack, words, admin_client, program):
+        pathway = factories.PathwayFactory(**{"programs": [program], **lack})
+        for page in (url("pathway", "changelist"), url("pathway", "change", pathway.pk)):
+            assert f"No. {words}" in text_of(admin_client.get(page))
+
+    def test_a_program_of_another_site_does_not_count(self, admin_client):
+        factories.PathwayFactory(programs=[factories.ProgramFactory(site=factories.SiteFactory())])
+        assert "No. It is linked to no program of its site." in text_of(admin_client.get(url("pathway", "changelist")))
+
+    def test_all_that_it_lacks_is_said(self, admin_client):
+        factories.PathwayFactory(status="retired", email="")
+        assert "No. It is not published. It has no email address." in text_of(
+            admin_client.get(url("pathway", "changelist"))
+        )
+
+    def test_a_program_tells_its_pathways(self, admin_client, program, pathway):
+        factories.PathwayFactory(name="Old one", status="retired", programs=[program])
+        page = text_of(admin_client.get(url("program", "change", program.pk)))
+        assert "Master of Science Yes." in page
+        assert "Old one No. It is not published." in page
+        assert "link pathways to it" in text_of(
+            admin_client.get(url("program", "change", factories.ProgramFactory().pk))
+        )
+
+    @pytest.mark.parametrize("model", ["program", "pathway"])
+    def test_requests_of_the_last_30_days(self, model, admin_client, program, pathway):
+        rows = factories.UserCreditPathwayFactory.create_batch(4, program=program, pathway=pathway)
+        factories.UserCreditPathwayFactory()
+        UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=timezone.now() - timedelta(days=31))
+        row = {"program": program, "pathway": pathway}[model]
+        link = f'<a href="{LIST}?{model}={row.pk}">3</a>'
+        for page in (url(model, "changelist"), url(model, "change", row.pk)):
+            assert link in admin_client.get(page).content.decode()
+
+    @pytest.mark.parametrize("model", ["program", "pathway"])
+    def test_statements(self, model, admin_client, django_assert_max_num_queries):
+        factories.UserCreditPathwayFactory.create_batch(20)
+        with django_assert_max_num_queries(10):
+            admin_client.get(url(model, "changelist"))

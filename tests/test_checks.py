@@ -100,6 +100,13 @@ def test_e007_messages_are_needed(settings):
     assert "E007" in found()
 
 
+def test_e010_the_admin_needs_the_export(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "import_export"]
+    assert "E010" in found()
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    assert "E010" not in found()
+
+
 @pytest.mark.parametrize(("ids", "values"), DEPLOYED, ids=str)
 def test_w002_only_a_deployment_needs_a_timeout(ids, values, settings):
     for name, value in values.items():

@@ -40,7 +40,7 @@ class TestCreditRequests:
 
     def test_a_row(self, client, requests, program, pathway):
         rows = client.get(URL).json()["results"]
-        assert rows[1] == {
+        assert rows[0] == {
             "id": requests[0].pk,
             "username": "halima",
             "pathway_id": pathway.pk,
@@ -50,13 +50,13 @@ class TestCreditRequests:
             "program": "Statistics",
             "status": "sent",
             "created": "2026-01-01T00:00:00Z",
-            "modified": rows[1]["modified"],
+            "modified": rows[0]["modified"],
         }
-        assert (rows[0]["program"], rows[0]["program_uuid"]) == (None, None)
+        assert (rows[1]["program"], rows[1]["program_uuid"]) == (None, None)
 
     def test_a_learner_sees_the_own_ones(self, client, requests):
         own, old, other = requests
-        assert self.ids(client) == [old.pk, own.pk]
+        assert self.ids(client) == [own.pk, old.pk]
         assert self.ids(client, user=other.user.username) == []
 
     def test_staff_who_may_view_them_see_all(self, client, requests):
@@ -78,10 +78,10 @@ class TestCreditRequests:
         own, old, other = requests
         assert self.ids(staff, program=program.uuid) == [own.pk]
         assert self.ids(staff, program=program.uuid.hex) == [own.pk]
-        assert self.ids(staff, pathway=pathway.pk) == [old.pk, own.pk]
+        assert self.ids(staff, pathway=pathway.pk) == [own.pk, old.pk]
         assert self.ids(staff, status="sent") == [own.pk]
         assert self.ids(staff, user=other.user.username) == [other.pk]
-        assert self.ids(staff, created_after="2025-01-01T00:00:00Z") == [other.pk, own.pk]
+        assert self.ids(staff, created_after="2025-01-01T00:00:00Z") == [own.pk, other.pk]
         assert self.ids(staff, created_before="2025-01-01T00:00:00Z") == [old.pk]
 
     def test_pages(self, staff, program, pathway, learner):

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from ._online import AddForeignKeyOnline
+from ._online_columns import AddForeignKeyOnline
 
 
 class Migration(migrations.Migration):

@@ -1,16 +1,21 @@
-"""A foreign key for a large table, without stopping those who write to it. Figures and reasons are in ADR 0011."""
+"""
+How to change a large table without stopping those who write to it. Figures and reasons are in ADR 0011.
+
+Names and most of the SQL are Django's own, from its schema editor.
+"""
 
 import abc
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
-from django.db import IntegrityError, OperationalError, migrations, transaction
+from django.db import OperationalError, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from django.db.models import Exists, ForeignKey, Model, OuterRef
+from django.db.models import ForeignKey, Index, Model
 
 log = logging.getLogger(__name__)
 
@@ -29,51 +34,9 @@ ER_LOCK_WAIT_TIMEOUT = 1205
 CONSTRAINT_SUFFIX = "_fk_%(to_table)s_%(to_column)s"
 
 
-class AddForeignKeyOnline(migrations.AddField):
-    """
-    Add a nullable foreign key, or take it away, while requests keep arriving.
-
-    The models' state and the schema in the end are those of ``AddField``. PostgreSQL, MySQL and MariaDB get column,
-    index and constraint one by one, and a step that is done is not done again: a run that was interrupted is simply
-    run again. Other databases get a plain ``AddField``. The migration needs ``atomic = False``.
-
-    Raises:
-        OperationalError: the table was never free for a moment. Nothing stays locked.
-        IntegrityError: a row written between two runs points at nothing.
-    """
-
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Add the field's column, index and constraint."""
-        if table := self._online(app_label, schema_editor, to_state):
-            table.add()
-        else:
-            with _plain(schema_editor) as editor:
-                super().database_forwards(app_label, editor, from_state, to_state)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Drop them, the column last."""
-        if table := self._online(app_label, schema_editor, from_state):
-            table.remove()
-        else:
-            with _plain(schema_editor) as editor:
-                super().database_backwards(app_label, editor, from_state, to_state)
-
-    def _online(self, app_label: str, editor: BaseDatabaseSchemaEditor, state: ProjectState) -> "_Table | None":
-        """Return how to do it online; ``None`` where there is no way, or nothing to do."""
-        model = state.apps.get_model(app_label, self.model_name)
-        table = {"postgresql": _PostgreSQL, "mysql": _MySQL}.get(editor.connection.vendor)
-        if table is None or not self.allow_migrate_model(editor.connection.alias, model):
-            return None
-        return table(editor, model, self.name)
-
-
 @contextlib.contextmanager
-def _plain(editor: BaseDatabaseSchemaEditor) -> Iterator[BaseDatabaseSchemaEditor]:
-    """Yield an editor as an atomic migration has it: SQLite copies the whole table to drop a column."""
+def plain(editor: BaseDatabaseSchemaEditor) -> Iterator[BaseDatabaseSchemaEditor]:
+    """Yield an editor as an atomic migration has it: SQLite copies the whole table to change a column."""
     if editor.collect_sql:
         yield editor
     else:
@@ -81,60 +44,48 @@ def _plain(editor: BaseDatabaseSchemaEditor) -> Iterator[BaseDatabaseSchemaEdito
             yield atomic_editor
 
 
-class _Table(abc.ABC):
-    """The table, and how to change it. Names and most of the SQL are Django's own, from its schema editor."""
+class Table(abc.ABC):
+    """A table, and how to change it. A step that is done is not done again; if the SQL is only printed, all are."""
 
-    #: What an ``ALTER TABLE`` ends with, and one that adds the constraint.
-    online = online_constraint = ""
+    #: What an ``ALTER TABLE`` ends with.
+    online = ""
 
-    def __init__(self, editor: Any, model: type[Model], field_name: str) -> None:
+    def __init__(self, editor: Any, model: type[Model]) -> None:
+        """Take Django's editor, and a model as it is in the migration's state."""
         self.editor = editor
         self.connection = editor.connection
+        self.printing: bool = editor.collect_sql
         self.model = model
-        self.field: ForeignKey = model._meta.get_field(field_name)  # type: ignore[assignment]
         self.name = editor.quote_name(model._meta.db_table)
-        self.constraint = str(editor._fk_constraint_name(model, self.field, CONSTRAINT_SUFFIX))
 
-    def add(self) -> None:
-        """Do the steps that are not done yet; if the SQL is only printed, all of them."""
-        anew = self.editor.collect_sql
-        if anew or not self._has_column():
-            self._patiently(self._column_sql("sql_create_column") + self.online)
-        if anew or not self._has_index():
-            self._create_index()
-        if anew or not self._names(foreign_key=True):
-            create = self.editor._create_fk_sql(self.model, self.field, CONSTRAINT_SUFFIX)
-            self._patiently(f"{create}{self.online_constraint}")
-        self._validate()
+    def field(self, name: str) -> ForeignKey:
+        """Return a foreign key of the table."""
+        return self.model._meta.get_field(name)  # type: ignore[return-value]
 
-    def remove(self) -> None:
-        """Drop what is there."""
-        for name in self._names(foreign_key=True):
-            self._patiently(f"{self.editor._delete_fk_sql(self.model, name)}{self.online}")
-        self._drop_index()
-        if self.editor.collect_sql or self._has_column():
-            self._patiently(self._column_sql("sql_delete_column") + self.online)
+    def create_index(self, index: Index) -> None:
+        """Create it while others write, unless it is there and complete."""
+        if self.printing or not self.has_index(index.name):
+            self._create_index(index)
 
-    def _column_sql(self, template: str) -> str:
-        definition, _params = self.editor.column_sql(self.model, self.field)
-        column = self.editor.quote_name(self.field.column)
-        return getattr(self.editor, template) % {"table": self.name, "column": column, "definition": definition}
+    def create_own_index(self, field: ForeignKey) -> None:
+        """Create the index that a foreign key has for itself, under the name that Django, or the server, gives it."""
+        if self.printing or not self.has_own_index(field):
+            self._create_index(Index(fields=[field.name], name=self._own_name(field)))
 
-    def _has_column(self) -> bool:
-        with self.connection.cursor() as cursor:
-            columns = self.connection.introspection.get_table_description(cursor, self.model._meta.db_table)
-        return self.field.column in {column.name for column in columns}
+    def constraint(self, field: ForeignKey) -> str:
+        """Return the quoted name of a foreign key's constraint."""
+        return str(self.editor._fk_constraint_name(self.model, field, CONSTRAINT_SUFFIX))
 
-    def _names(self, **kind: bool) -> list[str]:
-        """Return the names of the column's constraints, or indexes."""
-        return self.editor._constraint_names(self.model, [self.field.column], **kind)
+    def names(self, field: ForeignKey | None = None, **kind: bool) -> list[str]:
+        """Return the names of the constraints, or indexes, of exactly this column, or of all."""
+        return self.editor._constraint_names(self.model, [field.column] if field else None, **kind)
 
-    def _patiently(self, sql: str) -> None:
+    def patiently(self, sql: str) -> None:
         """Run a statement whose lock stops other writers; raise ``OperationalError`` when the attempts are used up."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._short_lock_wait():
-                    return self._run(sql)
+                    return self.run(sql)
             except OperationalError as error:
                 if not self._is_lock_timeout(error):
                     raise
@@ -145,8 +96,37 @@ class _Table(abc.ABC):
             f"and nothing is locked: run migrate again, at a quieter time. It was about to run: {sql}"
         )
 
-    def _run(self, sql: str) -> None:
+    def run(self, sql: Any) -> None:
+        """Run, or print, a statement."""
         self.editor.execute(sql, None)
+
+    def _print(self, line: str) -> None:
+        if self.printing:
+            self.editor.collected_sql.append(line)
+
+    @abc.abstractmethod
+    def has_index(self, name: str) -> bool:
+        """Return whether the index is there, and complete."""
+
+    @abc.abstractmethod
+    def has_own_index(self, field: ForeignKey) -> bool:
+        """Return whether the foreign key has an index for itself, and a complete one."""
+
+    @abc.abstractmethod
+    def drop_index(self, name: str) -> None:
+        """Drop the index, if it is there, while others write."""
+
+    @abc.abstractmethod
+    def drop_own_index(self, field: ForeignKey) -> None:
+        """Drop the index that a foreign key has for itself, if it is there, while others write."""
+
+    @abc.abstractmethod
+    def _create_index(self, index: Index) -> None:
+        """Create the index while others write."""
+
+    @abc.abstractmethod
+    def _own_name(self, field: ForeignKey) -> str:
+        """Return the name of the index that a foreign key has for itself."""
 
     @abc.abstractmethod
     def _short_lock_wait(self) -> contextlib.AbstractContextManager[Any]:
@@ -156,104 +136,124 @@ class _Table(abc.ABC):
     def _is_lock_timeout(self, error: OperationalError) -> bool:
         """Return whether ``error`` is a statement's that gave up."""
 
-    @abc.abstractmethod
-    def _has_index(self) -> bool:
+
+class PostgreSQL(Table):
+    """Indexes are made and dropped ``CONCURRENTLY``: they wait for others, and nobody waits for them."""
+
+    def has_index(self, name: str) -> bool:
         """Return whether the index is there, and complete."""
+        # An interrupted CREATE INDEX CONCURRENTLY leaves an index that is not valid.
+        with self.connection.cursor() as cursor:
+            sql = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
+            cursor.execute(sql, [self.editor.quote_name(name)])
+            return cursor.fetchone() is not None
 
-    @abc.abstractmethod
-    def _create_index(self) -> None:
-        """Create the index while others write."""
+    def has_own_index(self, field: ForeignKey) -> bool:
+        """Return whether the foreign key has an index for itself, and a complete one."""
+        return self.has_index(self._own_name(field))
 
-    @abc.abstractmethod
-    def _drop_index(self) -> None:
-        """Drop the index, if the column should not take it along."""
+    def drop_index(self, name: str) -> None:
+        """Drop the index, if it is there, while others write."""
+        self.run(self.editor._delete_index_sql(self.model, name, concurrently=True))
 
-    @abc.abstractmethod
-    def _validate(self) -> None:
-        """Check the rows that were there before the constraint."""
+    def drop_own_index(self, field: ForeignKey) -> None:
+        """Drop the index that Django has made for the foreign key, and none that somebody else has."""
+        self.drop_index(self._own_name(field))
 
+    def _create_index(self, index: Index) -> None:
+        self.drop_index(index.name)
+        self.run(index.create_sql(self.model, self.editor, concurrently=True))
 
-class _PostgreSQL(_Table):
-    online_constraint = " NOT VALID"
+    def _own_name(self, field: ForeignKey) -> str:
+        return self.editor._create_index_name(self.model._meta.db_table, [field.column])
 
     @contextlib.contextmanager
     def _short_lock_wait(self) -> Iterator[None]:
         # Local to a transaction, and so not left behind in a session, which a connection pool may hand to others.
         with transaction.atomic(self.connection.alias):
             self._print("BEGIN;")
-            self._run(f"SET LOCAL lock_timeout = '{POSTGRESQL_LOCK_TIMEOUT}'")
+            self.run(f"SET LOCAL lock_timeout = '{POSTGRESQL_LOCK_TIMEOUT}'")
             yield
             self._print("COMMIT;")
-
-    def _print(self, sql: str) -> None:
-        if self.editor.collect_sql:
-            self.editor.collected_sql.append(sql)
 
     def _is_lock_timeout(self, error: OperationalError) -> bool:
         return isinstance(error.__cause__, self.connection.Database.errors.LockNotAvailable)
 
-    def _index_name(self) -> str:
-        return self.editor._create_index_name(self.model._meta.db_table, [self.field.column])
 
-    def _has_index(self) -> bool:
-        # An interrupted CREATE INDEX CONCURRENTLY leaves an index that is not valid.
-        with self.connection.cursor() as cursor:
-            sql = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
-            cursor.execute(sql, [self.editor.quote_name(self._index_name())])
-            return cursor.fetchone() is not None
+class MySQL(Table):
+    """MySQL and MariaDB. Each statement needs the table for itself for a moment, and waits for that patiently."""
 
-    def _create_index(self) -> None:
-        self._run(self.editor._delete_index_sql(self.model, self._index_name(), concurrently=True))
-        self._run(self.editor._create_index_sql(self.model, fields=[self.field], concurrently=True))
-
-    def _drop_index(self) -> None:
-        """Leave it: the column takes it along, in no time."""
-
-    def _validate(self) -> None:
-        self._run(f"ALTER TABLE {self.name} VALIDATE CONSTRAINT {self.constraint}")
-
-
-class _MySQL(_Table):
     # Refuses to run rather than block writers; of the ways that do not, the server takes the cheapest.
-    online = online_constraint = ", LOCK=NONE"
+    online = ", LOCK=NONE"
+    #: Variables of the session while a statement waits.
+    session: ClassVar[Mapping[str, int]] = {"lock_wait_timeout": MYSQL_LOCK_WAIT_TIMEOUT}
+
+    def has_index(self, name: str) -> bool:
+        """Return whether the index is there; it is complete then."""
+        return name in self.names(index=True)
+
+    def has_own_index(self, field: ForeignKey) -> bool:
+        """Return whether the foreign key has an index for itself."""
+        return bool(self.names(field, index=True))
+
+    def drop_index(self, name: str) -> None:
+        """Drop the index, if it is there, while others write."""
+        if self.printing or self.has_index(name):
+            self._drop_index(self.editor.quote_name(name))
+
+    def drop_own_index(self, field: ForeignKey) -> None:
+        """
+        Drop the index of exactly the foreign key's column, if it is there.
+
+        The server makes one with the constraint, and drops that one by itself when there is another index that begins
+        with the column; one that was made by a statement has to be dropped.
+        """
+        if not self.printing:
+            self._drop_indexes_of(field)
+        elif self.connection.mysql_is_mariadb:
+            self._drop_index(f"IF EXISTS {self._own_name(field)}")
+        else:
+            self._print("-- Leave this out if the index is gone already:")
+            self._drop_index(self._own_name(field))
+
+    def _drop_indexes_of(self, field: ForeignKey) -> None:
+        for name in self.names(field, index=True):
+            self._drop_index(self.editor.quote_name(name))
+
+    def _drop_index(self, quoted: str) -> None:
+        self.patiently(f"ALTER TABLE {self.name} DROP INDEX {quoted}{self.online}")
+
+    def _create_index(self, index: Index) -> None:
+        self.patiently(f"{index.create_sql(self.model, self.editor)} LOCK=NONE")
+
+    def _own_name(self, field: ForeignKey) -> str:
+        # Django leaves the index to the server, which gives it the name of the constraint.
+        return self.constraint(field)
 
     @contextlib.contextmanager
     def _short_lock_wait(self) -> Iterator[None]:
-        # MySQL adds a foreign key in place only while it does not check foreign keys.
-        self._run(
-            "SET @lock_wait_timeout = @@SESSION.lock_wait_timeout, @foreign_key_checks = @@SESSION.foreign_key_checks,"
-            f" SESSION lock_wait_timeout = {MYSQL_LOCK_WAIT_TIMEOUT}, SESSION foreign_key_checks = 0"
-        )
+        keep = ", ".join(f"@{name} = @@SESSION.{name}" for name in self.session)
+        change = ", ".join(f"SESSION {name} = {value}" for name, value in self.session.items())
+        self.run(f"SET {keep}, {change}")
         try:
             yield
         finally:
-            self._run(
-                "SET SESSION lock_wait_timeout = @lock_wait_timeout, SESSION foreign_key_checks = @foreign_key_checks"
-            )
+            self.run("SET " + ", ".join(f"SESSION {name} = @{name}" for name in self.session))
 
     def _is_lock_timeout(self, error: OperationalError) -> bool:
         return error.args[0] == ER_LOCK_WAIT_TIMEOUT
 
-    def _has_index(self) -> bool:
-        return bool(self._names(index=True))
 
-    def _create_index(self) -> None:
-        # Plain AddField leaves the index to MySQL, which gives it the name of the constraint.
-        create = self.editor._create_index_sql(self.model, fields=[self.field], name=self.constraint)
-        self._patiently(f"{create} LOCK=NONE")
+class OnlineOperation(Operation):
+    """What the operations have in common: who does it, by the database's vendor."""
 
-    def _drop_index(self) -> None:
-        # MySQL drops a column at once only if no index has it; else it copies the table, if without blocking writers.
-        for name in self._names(index=True):
-            self._patiently(f"ALTER TABLE {self.name} DROP INDEX {self.editor.quote_name(name)}{self.online}")
+    model_name: str
+    tables: ClassVar[Mapping[str, type[Table]]] = {"postgresql": PostgreSQL, "mysql": MySQL}
 
-    def _validate(self) -> None:
-        if self.editor.collect_sql:
-            return
-        target = self.field.target_field
-        there = target.model._base_manager.filter(**{target.attname: OuterRef(self.field.attname)})
-        rows = self.model._base_manager.using(self.connection.alias)
-        pointing = rows.exclude(**{self.field.attname: None}).order_by(self.field.attname)
-        row = pointing.exclude(Exists(there)).first()
-        if row is not None:
-            raise IntegrityError(f"{self.name}: the {self.field.name} of the row with key {row.pk} does not exist")
+    def table(self, app_label: str, editor: BaseDatabaseSchemaEditor, state: ProjectState) -> Any:
+        """Return the table, to change it online; ``None`` where there is no way, or nothing to do."""
+        model = state.apps.get_model(app_label, self.model_name)
+        table = self.tables.get(editor.connection.vendor)
+        if table is None or not self.allow_migrate_model(editor.connection.alias, model):
+            return None
+        return table(editor, model)

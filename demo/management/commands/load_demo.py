@@ -1,4 +1,4 @@
-"""``manage.py load_demo``: the demo's site, courses, learners and grades; say how to log in."""
+"""``manage.py load_demo``: the demo's site, courses, learners, grades and past requests; say how to log in."""
 
 import json
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from credit_pathways.models import Program
+from demo.history import load_history
 from demo.models import Course, Grade, User
 
 CATALOG = Path(__file__).parents[2] / "catalog.json"
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         for username, (name, shares) in LEARNERS.items():
             _load_grades(_user(username, full_name=name), shares)
         _user("admin", full_name="Ada Admin", is_staff=True, is_superuser=True)
+        load_history()
         self.stdout.write(self.style.SUCCESS(_hint()))
 
 
@@ -79,5 +81,6 @@ The demo is at http://localhost:8000/
   2. My programs > a program > Request credit > tick some > Send.
   3. Mails sent: http://localhost:8000/mails/
   4. The requests, as admin: http://localhost:8000/admin/credit_pathways/usercreditpathway/
+     How many there were: http://localhost:8000/admin/credit_pathways/usercreditpathway/report/
      The API's schema: http://localhost:8000/api/schema/
 """

@@ -1,0 +1,177 @@
+"""The report in the admin: its page, and its tables as CSV."""
+
+import csv
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.reports import GROUPINGS
+
+from . import factories
+from .html import Page
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/credit_pathways/usercreditpathway/"
+URL = f"{LIST}report/"
+
+
+@pytest.fixture
+def staff(client):
+    """A browser of somebody who may view requests and nothing else."""
+    user = factories.UserFactory(username="staff", is_staff=True)
+    permission = Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
+    user.user_permissions.add(permission)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def rows(program, pathway, learner):
+    """Three of one kind, in March and April, and one of another learner without a program."""
+    made = factories.UserCreditPathwayFactory.create_batch(3, user=learner, program=program, pathway=pathway)
+    made.append(factories.UserCreditPathwayFactory(program=None, pathway=pathway, status="sent"))
+    for row, day in zip(made, (1, 2, 31, 32), strict=True):
+        created = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=day - 1)
+        UserCreditPathway.objects.filter(pk=row.pk).update(created=created)
+    return made
+
+
+def tables(client, **days):
+    """Return the page's tables, by title: the cells of each row."""
+    page = Page(client.get(URL, {"since": "", "until": "", **days}).content.decode())
+    return {
+        page.text_of(page.all_of("h2", inside=section)[0]): [
+            [page.text_of(cell) for cell in sorted(page.all_of("th", inside=row) + page.all_of("td", inside=row))]
+            for row in page.all_of("tr", inside=section)
+        ]
+        for section in page.all_of("section")
+    }
+
+
+def table(client, by, **days):
+    """Return a table as CSV: its rows."""
+    answer = client.get(f"{URL}{by}.csv", {"since": "", "until": "", **days})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    return list(csv.reader(answer.content.decode("utf-8-sig").splitlines()))
+
+
+def test_the_list_links_to_it(staff):
+    page = Page(staff.get(LIST).content.decode())
+    assert URL in [page.attributes(link).get("href") for link in page.all_of("a")]
+
+
+def test_all(staff, rows):
+    shown = tables(staff)
+    assert list(shown) == ["By program", "By pathway", "By institution", "By status", "By month"]
+    assert shown["By program"] == [
+        ["Program", "Requests", "First", "Repeats", "Learners"],
+        ["Statistics", "3", "1", "2", "1"],
+        ["not recorded", "1", "1", "0", "1"],
+        ["Together", "4", "2", "2", ""],
+    ]
+    assert shown["By pathway"][1] == ["Master of Science", "Northfield University", "4", "2", "2", "2"]
+    assert shown["By institution"][1] == ["Northfield University", "4", "2", "2", "2"]
+    assert shown["By status"][1:3] == [["pending", "3", "1", "2", "1"], ["sent", "1", "1", "0", "1"]]
+    assert shown["By month"][1:3] == [["March 2026", "3", "1", "2", "1"], ["April 2026", "1", "1", "0", "1"]]
+
+
+def test_a_range_of_days(staff, rows):
+    """Both days count; what was asked before the range makes a repeat."""
+    assert tables(staff, since="2026-03-02", until="2026-03-31")["By program"][1:] == [
+        ["Statistics", "2", "0", "2", "1"],
+        ["Together", "2", "0", "2", ""],
+    ]
+    assert tables(staff, until="2026-03-01")["By month"][1] == ["March 2026", "1", "1", "0", "1"]
+
+
+def test_the_last_twelve_months_to_begin_with(staff, program, pathway):
+    now = timezone.now()
+    _recent, old = factories.UserCreditPathwayFactory.create_batch(2, program=program, pathway=pathway)
+    UserCreditPathway.objects.filter(pk=old.pk).update(created=now - timedelta(days=400))
+    page = staff.get(URL)
+    [line] = page.context["tables"][0].lines
+    assert line[1].requests == 1
+    assert page.context["form"].cleaned_data["since"] == date(now.year - 1, now.month, 1)
+
+
+def test_nothing_in_range(staff, rows):
+    page = Page(staff.get(URL, {"since": "2020-01-01", "until": "2020-01-01"}).content.decode())
+    assert page.text.count("No requests in this range. Choose other days.") == 5
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "9999-12-31", "0001-01-01", "\x00"])
+def test_what_is_no_day(day, staff, rows):
+    page = staff.get(URL, {"since": day})
+    assert page.status_code == 200
+    assert "errorlist" in page.content.decode()
+    assert page.context["tables"] == []
+    assert staff.get(f"{URL}program.csv", {"since": day}).status_code == 404
+
+
+def test_csv(staff, rows, program, pathway):
+    numbers = ["requests", "first", "repeats", "learners"]
+    assert table(staff, "program") == [
+        ["program", "program_uuid", *numbers],
+        ["Statistics", str(program.uuid), "3", "1", "2", "1"],
+        ["", "", "1", "1", "0", "1"],
+    ]
+    assert table(staff, "pathway") == [
+        ["pathway", "institution", "pathway_uuid", *numbers],
+        ["Master of Science", "Northfield University", str(pathway.uuid), "4", "2", "2", "2"],
+    ]
+    assert table(staff, "institution")[1] == ["Northfield University", "4", "2", "2", "2"]
+    assert table(staff, "status")[1] == ["pending", "3", "1", "2", "1"]
+    assert table(staff, "month", until="2026-03-31") == [["month", *numbers], ["2026-03", "3", "1", "2", "1"]]
+
+
+def test_the_page_links_to_the_csv_of_its_range(staff, rows):
+    page = Page(staff.get(URL, {"since": "2026-03-02", "until": ""}).content.decode())
+    links = [page.attributes(link)["href"] for link in page.all_of("a") if ".csv" in page.attributes(link)["href"]]
+    assert links == [f"{URL}{by}.csv?since=2026-03-02&until=" for by in GROUPINGS]
+    assert staff.get(links[0]).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["program", "pathway", "institution"])
+def test_no_cell_is_a_formula(by, staff, rows, program, pathway):
+    program.title = pathway.name = pathway.org_name = "=1+1"
+    program.save()
+    pathway.save()
+    assert table(staff, by)[1][0] == "'=1+1"
+
+
+def test_there_is_no_other_table(staff):
+    assert staff.get(f"{URL}user.csv").status_code == 404
+
+
+def test_statements(staff, rows, django_assert_max_num_queries):
+    """One for each table; session, user and permissions come on top."""
+    with django_assert_max_num_queries(4 + len(GROUPINGS)):
+        staff.get(URL)
+    with django_assert_max_num_queries(4 + 1):
+        table(staff, "program")
+
+
+def test_who_may_not(client, rows):
+    client.force_login(factories.UserFactory(is_staff=True))
+    assert client.get(URL).status_code == 403
+    assert client.get(f"{URL}program.csv").status_code == 403
+    client.logout()
+    assert client.get(URL).status_code == 302
+
+
+def test_it_only_reads(staff):
+    assert staff.post(URL).status_code == 405
+    assert staff.post(f"{URL}program.csv").status_code == 405
+
+
+def test_charts_have_what_they_read(staff, rows):
+    """Each table says what its chart is of, and carries plain numbers whatever the language's separators."""
+    page = Page(staff.get(URL, {"since": "", "until": ""}).content.decode())
+    found = [table for table in page.all_of("table") if "data-chart" in page.attributes(table)]
+    assert [page.attributes(table)["data-chart"] for table in found] == list(GROUPINGS)
+    cells = [page.attributes(cell).get("data-number") for cell in page.all_of("td", inside=found[0])]
+    assert cells[:4] == ["3", "1", "2", "1"]

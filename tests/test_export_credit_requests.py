@@ -1,0 +1,124 @@
+"""``manage.py export_credit_requests``."""
+
+import csv
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from credit_pathways.management.commands import export_credit_requests
+from credit_pathways.models import UserCreditPathway
+
+from . import factories
+
+
+@pytest.fixture
+def rows(program, pathway):
+    """One request of each year, the last without a program."""
+    made = []
+    for year in (2023, 2024, 2025):
+        row = factories.UserCreditPathwayFactory(program=program if year < 2025 else None, pathway=pathway)
+        UserCreditPathway.objects.filter(pk=row.pk).update(created=datetime(year, 1, 1, tzinfo=UTC))
+        made.append(row)
+    return made
+
+
+def exported(*arguments):
+    out = StringIO()
+    call_command("export_credit_requests", *arguments, stdout=out)
+    return list(csv.DictReader(StringIO(out.getvalue())))
+
+
+def ids(*arguments):
+    return [int(row["id"]) for row in exported(*arguments)]
+
+
+def test_all(rows):
+    assert ids() == [row.pk for row in rows]
+    assert exported()[0]["institution"] == "Northfield University"
+
+
+def test_filters(rows, program, settings):
+    first, second, third = (row.pk for row in rows)
+    assert ids("--since", "2024-01-01") == [second, third]
+    assert ids("--until", "2024-01-01") == [first]
+    assert ids("--since", "2024-01-01T00:00:01Z") == [third]
+    assert ids("--since", "2023-06-01", "--until", "2024-06-01") == [second]
+    assert ids("--program", program.uuid.hex) == [first, second]
+    settings.TIME_ZONE = "America/New_York"
+    assert ids("--until", "2023-12-31T19:00:00") == [first]
+    assert ids("--until", "2023-12-31T19:00:01") == [first, second]
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2024-02-30", "2024-13-01T00:00", "0001-01-01T00:00+14:00", ""])
+def test_what_is_no_time(text, db):
+    with pytest.raises(CommandError, match=r"--since.*is no date and no time"):
+        exported("--since", text)
+
+
+def test_what_is_no_program(rows):
+    with pytest.raises(CommandError, match="--program"):
+        exported("--program", "statistics")
+    with pytest.raises(CommandError, match="there is no program"):
+        exported("--program", str(factories.uuid.uuid4()))
+
+
+def test_a_file_is_written_whole(rows, tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text("of yesterday")
+    call_command("export_credit_requests", "--output", path)
+    assert [int(row["id"]) for row in csv.DictReader(path.read_text().splitlines())] == [row.pk for row in rows]
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_or_not_at_all(rows, tmp_path, monkeypatch):
+    """Interrupted after the first row."""
+
+    def interrupted(requests):
+        yield (1,) * 10
+        raise KeyboardInterrupt
+
+    path = tmp_path / "requests.csv"
+    path.write_text("of yesterday")
+    monkeypatch.setattr(export_credit_requests, "export_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("export_credit_requests", "--output", path)
+    assert path.read_text() == "of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["missing/requests.csv", "."])
+def test_a_file_that_cannot_be_written(name, rows, tmp_path):
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("export_credit_requests", "--output", tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_has_enough(tmp_path):
+    """As with ``| head -1``: no error, and no traceback."""
+    environment = {
+        **os.environ,
+        "DEMO_DATABASE": str(tmp_path / "db.sqlite3"),
+        "DJANGO_SETTINGS_MODULE": "demo.settings",
+    }
+    manage = [sys.executable, "manage.py"]
+    root = Path(__file__).parents[1]
+    subprocess.run([*manage, "migrate", "-v0"], env=environment, cwd=root, check=True)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*manage, "export_credit_requests"],
+        env=environment,
+        cwd=root,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

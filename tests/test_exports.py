@@ -1,0 +1,71 @@
+"""Credit requests as rows for other software."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from credit_pathways import exports
+from credit_pathways.exports import COLUMNS, export_rows
+from credit_pathways.models import UserCreditPathway
+
+from . import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def all_rows():
+    return [dict(zip(COLUMNS, row, strict=True)) for row in export_rows(UserCreditPathway.objects.all())]
+
+
+def test_a_row(learner, program, pathway):
+    row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status="sent")
+    UserCreditPathway.objects.update(
+        created=datetime(2026, 1, 2, 3, 4, 5, 678, UTC), modified=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    assert all_rows() == [
+        {
+            "id": row.pk,
+            "username": "halima",
+            "pathway_id": pathway.pk,
+            "pathway": "Master of Science",
+            "institution": "Northfield University",
+            "program_uuid": str(program.uuid),
+            "program": "Statistics",
+            "status": "sent",
+            "created": "2026-01-02T03:04:05.000678+00:00",
+            "modified": "2026-01-02T00:00:00+00:00",
+        }
+    ]
+
+
+def test_no_program_is_an_empty_cell():
+    factories.UserCreditPathwayFactory(program=None)
+    [row] = all_rows()
+    assert (row["program"], row["program_uuid"]) == ("", "")
+
+
+def test_columns_are_those_of_the_api(client, learner):
+    factories.UserCreditPathwayFactory(user=learner)
+    [row] = client.get("/records/api/v1/credit_requests/").json()["results"]
+    assert set(row) == set(COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "|calc", "a;=1", " =1", "＝1", "=1\n=2"])
+def test_no_cell_is_a_formula(text, program, pathway):
+    for row, field in ((program, "title"), (pathway, "name"), (pathway, "org_name")):
+        setattr(row, field, text)
+        row.save()
+    factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+    [row] = all_rows()
+    for name in ("program", "pathway", "institution"):
+        assert "'" in row[name]
+        assert "\n" not in row[name]
+
+
+def test_chunks(monkeypatch, django_assert_num_queries, program, pathway):
+    """Each chunk is two statements; nothing is left out or twice, in order of id."""
+    monkeypatch.setattr(exports, "CHUNK", 3)
+    made = factories.UserCreditPathwayFactory.create_batch(7, program=program, pathway=pathway)
+    with django_assert_num_queries(3 * 2 + 1):
+        rows = all_rows()
+    assert [row["id"] for row in rows] == [row.pk for row in made]

@@ -1,0 +1,109 @@
+"""Counting credit requests, compared with counting in Python."""
+
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.reports import GROUPINGS, count_requests
+
+from . import factories
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+RANGES = [{}, {"since": FEBRUARY}, {"until": MARCH}, {"since": FEBRUARY, "until": MARCH}]
+
+KEYS = {
+    "program": lambda row: row.program_id,
+    "pathway": lambda row: row.pathway_id,
+    "institution": lambda row: row.pathway.org_name,
+    "status": lambda row: row.status,
+    "month": lambda row: date(row.created.year, row.created.month, 1),
+}
+
+
+@pytest.fixture
+def rows(db):
+    """300 requests of three months, many of them repeats, some at the same moment, some without a program."""
+    chance = random.Random(4)  # noqa: S311
+    learners = factories.UserFactory.create_batch(6)
+    programs = [*factories.ProgramFactory.create_batch(3), None]
+    pathways = factories.PathwayFactory.create_batch(2) + factories.PathwayFactory.create_batch(2, org_name="Both")
+    moments = [START + timedelta(hours=chance.randrange(90 * 24)) for _number in range(60)] + [FEBRUARY, MARCH]
+    UserCreditPathway.objects.bulk_create(
+        UserCreditPathway(
+            user=chance.choice(learners),
+            pathway=chance.choice(pathways),
+            program=chance.choice(programs),
+            status=chance.choice(UserCreditPathway.Status.values),
+            created=chance.choice(moments),
+        )
+        for _number in range(300)
+    )
+    return list(UserCreditPathway.objects.select_related("pathway").order_by("created", "pk"))
+
+
+def counted(rows, by, since=START, until=START + timedelta(days=365)):
+    """Count in Python: requests, first requests, repeats, learners, by key."""
+    found, seen = defaultdict(list), set()
+    for row in rows:
+        kind = (row.user_id, row.pathway_id, row.program_id)
+        if since <= row.created < until:
+            found[KEYS[by](row)].append((row.user_id, kind not in seen))
+        seen.add(kind)
+    return {
+        key: (len(some), sum(first for _user, first in some), len({user for user, _first in some}))
+        for key, some in found.items()
+    }
+
+
+@pytest.mark.parametrize("limits", RANGES, ids=lambda limits: "-".join(limits) or "all")
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_numbers(by, limits, rows, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        lines = count_requests(by, **limits)
+    expected = counted(rows, by, **limits)
+    assert {line.key: (line.requests, line.first, line.learners) for line in lines} == expected
+    assert len(lines) == len(expected) > 0
+    assert all(line.repeats == line.requests - line.first for line in lines)
+    assert any(line.repeats for line in lines)
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_no_request_is_dropped(by, rows):
+    assert sum(line.requests for line in count_requests(by)) == len(rows)
+
+
+def test_order(rows):
+    months = [line.key for line in count_requests("month")]
+    assert months == [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
+    for by in ("program", "pathway", "institution", "status"):
+        numbers = [line.requests for line in count_requests(by)]
+        assert numbers == sorted(numbers, reverse=True)
+
+
+def test_names(program, pathway, learner):
+    factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+    factories.UserCreditPathwayFactory(user=learner, program=None, pathway=pathway)
+    assert {line.key: line.names for line in count_requests("program")} == {
+        program.pk: ("Statistics", program.uuid),
+        None: (None, None),
+    }
+    [line] = count_requests("pathway")
+    assert line.names == ("Master of Science", "Northfield University", pathway.uuid)
+
+
+def test_months_are_those_of_utc(settings, program, pathway):
+    settings.TIME_ZONE = "Pacific/Auckland"
+    row = factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+    UserCreditPathway.objects.filter(pk=row.pk).update(created=FEBRUARY - timedelta(seconds=1))
+    assert [line.key for line in count_requests("month")] == [date(2026, 1, 1)]
+
+
+def test_nothing_to_count(db):
+    assert [count_requests(by) for by in GROUPINGS] == [[]] * 5
