@@ -1,6 +1,5 @@
 """The credit requests: browsed, filtered, searched, delivered again, counted and exported."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -8,8 +7,10 @@ from django.db.models import Q, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from ..links import public_record_url
@@ -104,9 +105,9 @@ class UserCreditPathwayAdmin(CreditRequestExportMixin, LearnerRowAdmin):
         return request.get_status_display()
 
     @admin.display(description=_("requested at"), ordering="created")
-    def requested_at(self, request: UserCreditPathway) -> datetime:
-        """Return when."""
-        return request.created
+    def requested_at(self, request: UserCreditPathway) -> str:
+        """Return when, in the server's time zone; Django formats a method's moment in lists only."""
+        return date_format(localtime(request.created), "DATETIME_FORMAT")
 
     @admin.display(description=_("public record"))
     def public_record(self, request: UserCreditPathway) -> str | SafeString:
