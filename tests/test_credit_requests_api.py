@@ -92,6 +92,26 @@ class TestCreditRequests:
         assert (len(first["results"]), len(ids), second["next"]) == (100, 101, None)
         assert ids == sorted(ids, reverse=True)
 
+    def test_pages_of_rows_of_one_moment(self, staff, program, pathway, learner):
+        """Imported rows may have the same time."""
+        factories.UserCreditPathwayFactory.create_batch(150, user=learner, program=program, pathway=pathway)
+        UserCreditPathway.objects.update(created=datetime(2026, 1, 1, tzinfo=UTC))
+        first = staff.get(URL).json()
+        second = staff.get(first["next"]).json()
+        ids = [row["id"] for row in first["results"] + second["results"]]
+        assert ids == sorted(set(ids), reverse=True)
+        assert (len(ids), second["next"]) == (150, None)
+
+    def test_statements(self, client, program, pathway, django_assert_max_num_queries):
+        user = factories.UserFactory(is_staff=True)
+        user.user_permissions.add(
+            Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
+        )
+        client.force_login(user)
+        factories.UserCreditPathwayFactory.create_batch(20, program=program)
+        with django_assert_max_num_queries(10):
+            assert len(self.ids(client, program=program.uuid, status="pending")) == 20
+
     def test_it_is_for_reading(self, staff, requests):
         for method in ("post", "put", "patch", "delete"):
             assert getattr(staff, method)(URL).status_code == 405
