@@ -129,6 +129,13 @@ def check_export_installed() -> list[CheckMessage]:
     return [Error(text, hint="Add it to INSTALLED_APPS.", id="credit_pathways.E010")]
 
 
+def check_time_zones() -> list[CheckMessage]:
+    """E011: times have a zone; reports and exports count in UTC."""
+    if settings.USE_TZ:
+        return []
+    return [Error("USE_TZ is off, so nobody can tell when credit was requested.", id="credit_pathways.E011")]
+
+
 def check_email_channel() -> list[CheckMessage]:
     """W001: edx-ace has its default email channel enabled."""
     channel = getattr(settings, "ACE_CHANNEL_DEFAULT_EMAIL", None)
@@ -168,6 +175,7 @@ CHECKS: tuple[Callable[[], list[CheckMessage]], ...] = (
     check_from_address,
     check_messages_installed,
     check_export_installed,
+    check_time_zones,
     check_email_channel,
 )
 

@@ -32,9 +32,9 @@ def deliver(
     """
     Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
 
-    A request with another status, or that somebody else is delivering just now, is left as it is, and so is one
-    without a program. If the mail does not leave, the status becomes ``otherwise``; if there is nothing to send,
-    ``failed``, for waiting would not change that.
+    A request with another status is left as it is, and so is one without a program. So is one that somebody else is
+    delivering just now; it counts as pending. If the mail does not leave, the status becomes ``otherwise``; if there
+    is nothing to send, ``failed``, for waiting would not change that.
 
     Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
     cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a
@@ -83,6 +83,8 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among
     rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
     found = rows.annotate(link_is_alive=Exists(link)).values_list("status", "program", "link_is_alive").first()
     if found is None:
+        # Whatever it was before, it is in flight now.
+        credit_request.status = Status.PENDING
         return None
     status, program, link_is_alive = found
     credit_request.status = status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Subquery, Value, When, Window
@@ -59,9 +59,11 @@ def count_requests(by: str, *, since: datetime | None = None, until: datetime | 
     """
     Count the requests from ``since``, included, to ``until``, excluded, by one of ``GROUPINGS``.
 
-    The largest numbers come first; months come in their order. A request is the first of its kind if its learner had
-    never asked before along the same pathway for the same program, in the range or earlier. Requests without a
-    program are a kind of their own for each learner and pathway, and a line of their own, whose key is ``None``.
+    The largest numbers come first; months come in their order, also those without a request between others.
+
+    A request is the first of its kind if its learner had never asked before along the same pathway for the same
+    program, in the range or earlier. Requests without a program are a kind of their own for each learner and pathway,
+    and a line of their own, whose key is ``None``.
     """
     grouping = _GROUPINGS[by]
     numbered = CTE(_numbered(since, until, grouping.key))
@@ -72,7 +74,17 @@ def count_requests(by: str, *, since: datetime | None = None, until: datetime | 
     else:
         lines = with_cte(numbered, select=numbered.queryset().values(key=F("group")).annotate(**numbers))
     found = _named(lines, grouping).order_by(*(["key"] if by == "month" else ["-requests", "key"]))
-    return [_line(values, grouping.names) for values in found]
+    counted = [_line(values, grouping.names) for values in found]
+    return _every_month(counted) if by == "month" else counted
+
+
+def _every_month(lines: list[Line]) -> list[Line]:
+    """Add the months between the first and the last in which nobody asked."""
+    counted = {line.key: line for line in lines}
+    months = sorted(counted)
+    number, end = (month.year * 12 + month.month - 1 for month in (months[0], months[-1])) if months else (0, -1)
+    every = [date(one // 12, one % 12 + 1, 1) for one in range(number, end + 1)]
+    return [counted.get(month) or Line(month, (), 0, 0, 0) for month in every]
 
 
 def _numbered(since: datetime | None, until: datetime | None, key: Any) -> QuerySet[UserCreditPathway, Any]:

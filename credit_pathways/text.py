@@ -3,9 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
-#: Control characters, and the marks that turn the direction of what follows them (Unicode TR 36, 2.11.2).
+#: Control characters, what is no character (XML takes neither), and the marks that turn the direction of what follows
+#: them (Unicode TR 36, 2.11.2).
 #: Marks that languages need (U+200C, U+200D, U+200E, U+200F) stay.
-_NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def one_line(value: object) -> str:
@@ -17,8 +18,8 @@ def one_line(value: object) -> str:
 
 
 #: Where a formula may begin: at the start of a cell, and, for a spreadsheet that reads another separator than the
-#: comma, after that. Marks that are not seen do not count.
-_FORMULA = re.compile("(^|[;,\t])([\\s\u200b-\u200f\u2060\ufeff]*)(?=[=+\\-@|%＝＋－＠])")
+#: comma, after that. Quotation marks, and marks that are not seen, do not count.
+_FORMULA = re.compile('(^|[;,\t])([\\s"\u200b-\u200f\u2060\ufeff]*)(?=[=+\\-@|%＝＋－＠])')
 
 
 def no_formula(cell: str) -> str:

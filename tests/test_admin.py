@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timezone import now
 
 from credit_pathways.admin import learner_rows
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
@@ -66,6 +67,40 @@ def test_lists_are_for_those_who_may_view_them(model, client, request_row):
     assert client.get(url(model, "changelist")).status_code == 403
 
 
+def permit(user, *codenames):
+    user.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="credit_pathways", codename__in=codenames)
+    )
+
+
+@pytest.mark.parametrize("model", ["programcertrecord", "usercreditpathway"])
+def test_change_is_not_view_where_nothing_changes(model, client, request_row):
+    user = factories.UserFactory(is_staff=True)
+    permit(user, f"change_{model}", f"delete_{model}", "deliver_usercreditpathway")
+    client.force_login(user)
+    row = {"programcertrecord": ProgramCertRecord, "usercreditpathway": UserCreditPathway}[model].objects.get()
+    for page in (url(model, "changelist"), url(model, "change", row.pk), f"{LIST}report/", f"{LIST}export/"):
+        assert client.get(page).status_code == 403
+
+
+@pytest.mark.parametrize("model", ["program", "pathway"])
+def test_numbers_of_requests_are_for_those_who_may_view_requests(model, client, request_row, program, pathway):
+    user = factories.UserFactory(is_staff=True)
+    client.force_login(user)
+    row = {"program": program, "pathway": pathway}[model]
+    for codenames, shown in (([f"view_{model}"], False), ([f"view_{model}", "view_usercreditpathway"], True)):
+        permit(user, *codenames)
+        for page in (url(model, "changelist"), url(model, "change", row.pk)):
+            assert ("last 30 days" in client.get(page).content.decode()) == shown
+
+
+@pytest.mark.parametrize("query", ["credit_requests=1", "shared_records=1", "status__regex=(", "title__contains=%00"])
+@pytest.mark.parametrize("model", ["program", "pathway"])
+def test_the_catalog_has_no_other_look_ups(query, model, admin_client, request_row):
+    assert admin_client.get(f"{url(model, 'changelist')}?{query}").status_code == 400
+    assert admin_client.get(f"{url(model, 'changelist')}?status__exact=retired").context["cl"].result_count == 0
+
+
 class TestCreditRequests:
     def test_the_list_shows_who_asked_whom_for_what(self, admin_client, request_row, pathway):
         old = factories.UserCreditPathwayFactory(user=request_row.user, program=None, pathway=pathway)
@@ -82,6 +117,16 @@ class TestCreditRequests:
                 assert f'href="{url(model, "change", row.pk)}"' in content
             assert f'href="{reverse("admin:auth_user_change", args=[learner.pk])}"' in content
         assert f"/records/programs/shared/{shared.uuid}/" in content
+
+    def test_the_public_link_is_the_learners_own_of_that_program(self, admin_client, request_row, program):
+        ProgramCertRecord.objects.all().delete()
+        others = [
+            factories.ProgramCertRecordFactory(program=program),
+            factories.ProgramCertRecordFactory(user=request_row.user),
+        ]
+        page = admin_client.get(url("usercreditpathway", "change", request_row.pk)).content.decode()
+        assert "not shared" in page
+        assert not [other for other in others if str(other.uuid) in page]
 
     def test_the_public_link_is_for_those_who_may_see_public_links(self, staff, request_row):
         page = staff.get(url("usercreditpathway", "change", request_row.pk)).content.decode()
@@ -135,6 +180,48 @@ class TestCreditRequests:
         page = admin_client.get(LIST, {name: value})
         assert list(page.context["cl"].result_list) == []
         assert "errorlist" in page.content.decode()
+
+    def test_institutions_that_differ_in_case(self, admin_client):
+        """Which MySQL sorts together."""
+        pathways = [
+            factories.PathwayFactory(org_name=name, name=n)
+            for name, n in (("Alpha", "a"), ("alpha", "b"), ("Alpha", "c"))
+        ]
+        rows = [factories.UserCreditPathwayFactory(pathway=pathway).pk for pathway in pathways]
+        assert listed(admin_client, institution="Alpha") == [rows[2], rows[0]]
+        assert listed(admin_client, institution="alpha") == [rows[1]]
+
+    @pytest.mark.parametrize("key", ["0", "00"])
+    def test_program_0_is_no_program(self, key, admin_client, request_row):
+        assert listed(admin_client, program=key) == []
+
+    def test_who_may_not_see_programs_cannot_choose_one_but_keeps_it(self, staff, request_row, program):
+        page = Page(staff.get(LIST, {"program": program.pk}).content.decode())
+        [field] = [attrs for tag, attrs in page.elements if attrs.get("id") == "id_program"]
+        assert (field["name"], field["type"], field["value"]) == ("program", "hidden", str(program.pk))
+
+    @pytest.mark.parametrize(
+        "query",
+        ["nosuch=1", "id=abc", "modified__gte=2026-01-01", "created__year=99999999", "status__regex=(", "id__regex=(",
+         "user__password__startswith=x", "user__id__in=x", "program__isnull=True", "status__contains=%00"],
+    )  # fmt: skip
+    def test_no_other_look_up(self, query, admin_client, request_row):
+        for path in (LIST, f"{LIST}export/"):
+            assert admin_client.get(f"{path}?{query}").status_code == 400
+
+    @pytest.mark.parametrize("name", ["q", "program", "pathway"])
+    def test_very_long_numbers(self, name, admin_client, request_row):
+        assert listed(admin_client, **{name: "9" * 5000}) == []
+
+    def test_texts_are_escaped(self, admin_client, pathway):
+        evil = "<script>alert(1)</script>"
+        program = factories.ProgramFactory(title=evil)
+        factories.UserCreditPathwayFactory(program=program, pathway=factories.PathwayFactory(name=evil, org_name=evil))
+        for query in ({}, {"q": evil}, {"status": evil}, {"program": evil}, {"institution": evil}):
+            assert "<script>alert" not in admin_client.get(LIST, query).content.decode()
+
+    def test_autocompletion_has_its_scripts(self, admin_client):
+        assert "admin/js/autocomplete.js" in admin_client.get(LIST).content.decode()
 
     def test_the_form_keeps_search_and_order(self, admin_client, request_row):
         page = admin_client.get(LIST, {"q": "halima", "o": "7", "p": "1", "status": "pending"}).content.decode()
@@ -223,6 +310,17 @@ class TestCatalog:
         factories.PathwayFactory(programs=[factories.ProgramFactory(site=factories.SiteFactory())])
         assert "No. It is linked to no program of its site." in text_of(admin_client.get(url("pathway", "changelist")))
 
+    def test_the_page_of_a_program_of_another_site_says_so(self, admin_client, program):
+        other = factories.SiteFactory()
+        factories.PathwayFactory(site=other, programs=[program, factories.ProgramFactory(site=other)])
+        assert "No. It is of another site." in text_of(admin_client.get(url("program", "change", program.pk)))
+
+    def test_how_many_programs_a_pathway_serves(self, admin_client, program, pathway):
+        pathway.programs.add(factories.ProgramFactory())
+        factories.PathwayFactory()
+        page = admin_client.get(url("pathway", "changelist"))
+        assert [row.served for row in page.context["cl"].result_list] == [2, 0]
+
     def test_all_that_it_lacks_is_said(self, admin_client):
         factories.PathwayFactory(status="retired", email="")
         assert "No. It is not published. It has no email address." in text_of(
@@ -244,7 +342,8 @@ class TestCatalog:
         factories.UserCreditPathwayFactory()
         UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=timezone.now() - timedelta(days=31))
         row = {"program": program, "pathway": pathway}[model]
-        link = f'<a href="{LIST}?{model}={row.pk}">3</a>'
+        since = (now() - timedelta(days=30)).date()
+        link = f'<a href="{LIST}?{model}={row.pk}&amp;since={since}">3</a>'
         for page in (url(model, "changelist"), url(model, "change", row.pk)):
             assert link in admin_client.get(page).content.decode()
 

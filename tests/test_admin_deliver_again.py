@@ -4,6 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client
 
 from credit_pathways import api
 from credit_pathways.admin import deliver_again
@@ -27,6 +28,7 @@ class BrokenForSome(FixedRecordSource):
         return super().progress(user, program)
 
 
+NOT_SHARED = "its learner does not share the record any more. Only the learner can share it again."
 LIST = "/admin/credit_pathways/usercreditpathway/"
 URL = f"{LIST}deliver-again/"
 
@@ -125,13 +127,62 @@ def test_a_mail_that_does_not_leave(staff, make, relay):
 def test_a_link_that_was_withdrawn(staff, make, relay):
     row = make(status="failed")
     ProgramCertRecord.objects.all().delete()
-    assert deliver(staff, row) == [f"Request {row.pk}: the email did not leave. Try again later; the log says why."]
-    assert relay.mails == []
+    assert deliver(staff, row) == [
+        f"Request {row.pk}: not delivered: {NOT_SHARED}",
+    ]
+    assert (relay.mails, LogEntry.objects.count()) == ([], 0)
+
+
+def test_a_pathway_without_an_address(staff, make, pathway):
+    row = make(status="failed")
+    type(pathway).objects.update(email="")
+    assert deliver(staff, row) == [f"Request {row.pk}: not delivered: its pathway has no email address."]
+
+
+def test_a_request_that_is_gone(staff, make):
+    row = make()
+    UserCreditPathway.objects.all().delete()
+    assert deliver(staff, row) == [f"Request {row.pk}: it is gone."]
+
+
+def test_one_that_somebody_else_has_delivered_meanwhile(staff, make, relay):
+    """While the mail of the first is in flight."""
+    first, second = make(), make()
+
+    def meanwhile():
+        UserCreditPathway.objects.filter(pk=second.pk).update(status="sent")
+        connection.close()
+
+    relay.on_data = meanwhile
+    assert deliver(staff, first, second) == [
+        f"Request {first.pk}: the email left.",
+        f"Request {second.pk}: not delivered: it was sent already.",
+    ]
+    assert LogEntry.objects.count() == 1
+
+
+def test_back_to_the_list_as_it_was_filtered(staff, make, relay):
+    row = make(status="failed")
+    asked = staff.post(f"{LIST}?status=failed&q=halima", {"action": "deliver_again", "_selected_action": [row.pk]})
+    done = staff.post(asked["Location"], {"id": row.pk})
+    assert done["Location"] == f"{LIST}?status=failed&q=halima"
+
+
+def test_the_form_of_a_real_browser(staff, make, relay):
+    """Which needs the token of the page."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies = staff.cookies
+    row = make()
+    page = Page(browser.get(URL, {"id": row.pk}).content.decode())
+    fields = {attrs["name"]: attrs.get("value") for tag, attrs in page.elements if tag == "input" and "name" in attrs}
+    assert browser.post(URL, fields).status_code == 302
+    assert status(row) == "sent"
 
 
 def test_whatever_goes_wrong_with_one_the_others_get_their_turn(staff, make, relay, settings, caplog):
     settings.CREDIT_PATHWAYS_RECORD_SOURCE = f"{__name__}.BrokenForSome"
     row, other = make(user=factories.UserFactory(username=BrokenForSome.username)), make()
+    ProgramCertRecord.objects.create(user=row.user, program=row.program)
     assert [line.partition(": ")[2] for line in deliver(staff, row, other)] == [
         "the email did not leave. Try again later; the log says why.",
         "the email left.",
@@ -163,7 +214,7 @@ def test_it_is_logged(staff, make, relay):
     deliver(staff, row, make(status="sent"))
     [entry] = LogEntry.objects.all()
     assert (entry.object_id, entry.object_repr) == (str(row.pk), f"credit request {row.pk}")
-    assert entry.change_message == "Deliver again: the email left."
+    assert entry.change_message == "Deliver again: sent"
 
 
 def test_too_many(staff, make, monkeypatch):
@@ -176,7 +227,7 @@ def test_too_many(staff, make, monkeypatch):
     assert "Deliver again?" in Page(choose(staff, *rows[:2]).content.decode()).text
 
 
-@pytest.mark.parametrize("id_", ["x", "0", "-1", "9" * 30, "²", "\x00"])
+@pytest.mark.parametrize("id_", ["x", "0", "-1", "9" * 30, "9" * 5000, "²", "\x00"])
 def test_ids_that_are_none(id_, staff):
     assert staff.get(URL, {"id": id_}).status_code == 200
     assert staff.post(URL, {"id": id_}).status_code == 302
@@ -197,8 +248,9 @@ def test_who_may_not(codenames, client, make, relay):
 
 
 @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
-def test_somebody_else_is_delivering(staff, make, relay):
-    row, said = make(), []
+@pytest.mark.parametrize("before", ["pending", "failed"])
+def test_somebody_else_is_delivering(before, staff, make, relay):
+    row, said = make(status=before), []
 
     def meanwhile():
         said.extend(deliver(staff, row))

@@ -35,6 +35,7 @@ def exported(client, kind, query=""):
     answer = client.post(f"{URL}{query}", {"format": FORMATS[kind], "resource": "0"})
     assert f".{kind}" in answer["Content-Disposition"], answer.content.decode()
     if kind == "csv":
+        assert answer.content.startswith(b"\xef\xbb\xbf")
         return list(csv.reader(answer.content.decode("utf-8-sig").splitlines()))
     sheet = openpyxl.load_workbook(BytesIO(answer.content)).active
     return [[cell.value for cell in row] for row in sheet.rows]
@@ -66,6 +67,17 @@ def test_no_cell_is_a_formula(kind, staff, program, pathway):
     found = dict(zip(COLUMNS, cells, strict=True))
     for name in ("username", "program", "pathway", "institution"):
         assert found[name].startswith("'=")
+
+
+def test_a_workbook_of_what_is_no_character(staff, program, pathway):
+    program.title = "a\ufffe\uffff\x0b"
+    program.save()
+    factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+    assert exported(staff, "xlsx")[1][6] == "a"
+
+
+def test_a_search_that_cannot_be_understood(staff):
+    assert staff.get(URL, {"q": "\0nobody"}).status_code == 400
 
 
 def test_in_a_workbook_texts_are_texts(staff, program, pathway):

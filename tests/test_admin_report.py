@@ -56,6 +56,7 @@ def table(client, by, **days):
     """Return a table as CSV: its rows."""
     answer = client.get(f"{URL}{by}.csv", {"since": "", "until": "", **days})
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
     return list(csv.reader(answer.content.decode("utf-8-sig").splitlines()))
 
 
@@ -96,6 +97,41 @@ def test_the_last_twelve_months_to_begin_with(staff, program, pathway):
     [line] = page.context["tables"][0].lines
     assert line[1].requests == 1
     assert page.context["form"].cleaned_data["since"] == date(now.year - 1, now.month, 1)
+
+
+def test_months_in_which_nobody_asked(staff, rows):
+    UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=datetime(2025, 11, 1, tzinfo=UTC))
+    months = [[row[0], row[1]] for row in tables(staff)["By month"][1:-1]]
+    assert months == [
+        ["November 2025", "1"], ["December 2025", "0"], ["January 2026", "0"], ["February 2026", "0"],
+        ["March 2026", "2"], ["April 2026", "1"],
+    ]  # fmt: skip
+
+
+def test_days_are_those_of_utc(staff, rows, settings):
+    settings.TIME_ZONE = "Pacific/Auckland"
+    assert tables(staff, since="2026-03-31", until="2026-03-31")["By month"][1] == ["March 2026", "1", "0", "1", "1"]
+
+
+def test_numbers_of_a_thousand(staff, program, pathway, learner, settings):
+    """Are grouped for people, and plain for the chart."""
+    settings.USE_THOUSAND_SEPARATOR = True
+    UserCreditPathway.objects.bulk_create(
+        UserCreditPathway(user=learner, program=program, pathway=pathway) for _number in range(1000)
+    )
+    page = Page(staff.get(URL).content.decode())
+    cell = next(cell for cell in page.all_of("td") if "data-number" in page.attributes(cell))
+    assert (page.text_of(cell), page.attributes(cell)["data-number"]) == ("1,000", "1000")
+
+
+def test_where_a_chart_ends_is_said(staff, pathway):
+    programs = factories.ProgramFactory.create_batch(16)
+    for program in programs:
+        factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+    page = Page(staff.get(URL).content.decode())
+    assert page.text.count("The chart shows the first 15 lines.") == 1
+    table = next(table for table in page.all_of("table") if "data-lines" in page.attributes(table))
+    assert page.attributes(table)["data-lines"] == "15"
 
 
 def test_nothing_in_range(staff, rows):

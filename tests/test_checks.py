@@ -107,6 +107,11 @@ def test_e010_the_admin_needs_the_export(settings):
     assert "E010" not in found()
 
 
+def test_e011_times_have_a_zone(settings):
+    settings.USE_TZ = False
+    assert found() == ["E011"]
+
+
 @pytest.mark.parametrize(("ids", "values"), DEPLOYED, ids=str)
 def test_w002_only_a_deployment_needs_a_timeout(ids, values, settings):
     for name, value in values.items():

@@ -93,6 +93,33 @@ def test_or_not_at_all(rows, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_or_not_at_all_if_it_is_told_to_stop(tmp_path):
+    """As a container does, by SIGTERM."""
+    script = """
+import os, signal, sys, django
+django.setup()
+from django.core.management import call_command
+from credit_pathways.management.commands import export_credit_requests
+def rows(requests):
+    yield (1,) * 10
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield (2,) * 10
+export_credit_requests.export_rows = rows
+call_command("export_credit_requests", "--output", sys.argv[1])
+"""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings"}
+    path = tmp_path / "requests.csv"
+    done = subprocess.run(
+        [sys.executable, "-c", script, path],
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["missing/requests.csv", "."])
 def test_a_file_that_cannot_be_written(name, rows, tmp_path):
     with pytest.raises(CommandError, match="cannot be written"):

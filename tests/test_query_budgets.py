@@ -70,7 +70,8 @@ def calls(client, learner, program, pathway, relay, settings):
         ("credit requests", 10),
     ],
 )
-def test_budget(name, budget, calls, more):
+def test_budget(name, budget, calls, more, learner, program, pathway):
+    factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
     few = statements(calls[name])
     more()
     many = statements(calls[name])

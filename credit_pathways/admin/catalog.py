@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Pathway, Program, UserCreditPathway
@@ -50,6 +51,24 @@ class CatalogAdmin(admin.ModelAdmin):
     #: The field of a credit request that points here.
     request_field: ClassVar[str]
     readonly_fields: ClassVar[Any] = ("recent_requests",)
+    show_facets = admin.ShowFacets.NEVER
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Take from the address what the filters put there, and no other look-up."""
+        return lookup.endswith("__exact") and lookup.split("__", maxsplit=1)[0] in self.list_filter
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show how often credit was requested to those who may see requests."""
+        return self._permitted(request, super().get_list_display(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show it to them on the page too."""
+        return self._permitted(request, super().get_readonly_fields(request, obj))
+
+    @staticmethod
+    def _permitted(request: HttpRequest, names: Any) -> list[Any]:
+        may_see = request.user.has_perm("credit_pathways.view_usercreditpathway")
+        return [name for name in names if may_see or name != "recent_requests"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Count for the whole list at one time."""
@@ -57,11 +76,12 @@ class CatalogAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("requests of the last 30 days"))
     def recent_requests(self, row: Any) -> SafeString | str:
-        """Return how many, with a link to all."""
+        """Return how many, with a link to them."""
         if not row.pk:
             return "-"
         recent = row.recent if hasattr(row, "recent") else count_recent(self.request_field, [row]).get(row.pk, 0)
-        return requests_link(recent, **{self.request_field: row.pk})
+        since = localdate(timezone.now() - RECENT).isoformat()
+        return requests_link(recent, **{self.request_field: row.pk, "since": since})
 
 
 @admin.register(Program)
@@ -82,7 +102,11 @@ class ProgramAdmin(CatalogAdmin):
         if not program.pk:
             return "-"
         pathways = program.pathways.with_lacks().order_by("name", "pk")
-        lines = ((row_link(pathway), _requestable(pathway)) for pathway in pathways)
+        elsewhere = str(_("No. It is of another site."))
+        lines = (
+            (row_link(pathway), _requestable(pathway) if pathway.site_id == program.site_id else elsewhere)
+            for pathway in pathways
+        )
         return format_html_join("", "<p>{}<br>{}</p>", lines) or str(_("None: link pathways to it in the catalog."))
 
 

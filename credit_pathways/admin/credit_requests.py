@@ -14,11 +14,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from ..links import public_record_url
-from ..models import MAX_ID, ProgramCertRecord, UserCreditPathway
+from ..models import ProgramCertRecord, UserCreditPathway
 from . import deliver_again, report
 from .export import CreditRequestExportMixin
 from .filters import FilterForm, RequestFilter
-from .learner_rows import LISTED, LearnerRowAdmin
+from .learner_rows import LISTED, LearnerRowAdmin, is_key
 from .links import row_link
 
 NOT_RECORDED = _("not recorded")
@@ -31,6 +31,7 @@ class UserCreditPathwayAdmin(CreditRequestExportMixin, LearnerRowAdmin):
     age = ("created", "id")
     list_display = ("id", "learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at")
     list_filter = (RequestFilter,)
+    filtered_by = tuple(FilterForm.base_fields)
     fields = ("learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at", "modified")
     search_help_text = _("A learner's whole username or email address, or the number of a request")
     actions = ("deliver_again",)
@@ -51,7 +52,7 @@ class UserCreditPathwayAdmin(CreditRequestExportMixin, LearnerRowAdmin):
     def exactly(self, term: str) -> Q:
         """Find a learner's requests, or the one of a number."""
         found = super().exactly(term)
-        if term.isdecimal() and int(term) <= MAX_ID:
+        if is_key(term):
             found |= Q(pk=int(term))
         return found
 
@@ -64,11 +65,11 @@ class UserCreditPathwayAdmin(CreditRequestExportMixin, LearnerRowAdmin):
         """Say where the list ends."""
         return super().changelist_view(request, {"listed": LISTED, **(extra_context or {})})
 
-    def get_actions(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """Offer no deletion of many: they are a record."""
-        return {
-            name: action for name, action in super().get_actions(*args, **kwargs).items() if name != "delete_selected"
-        }
+        where = {"action_location": action_location} if action_location else {}  # Django 6.1
+        actions = super().get_actions(request, **where)
+        return {name: action for name, action in actions.items() if name != "delete_selected"}
 
     def has_deliver_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may deliver again."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import tablib
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -55,6 +56,8 @@ class CreditRequestExportMixin(ExportMixin):
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
         """Export, unless there is more than a web server has time and memory for."""
+        if "\0" in request.GET.get("q", ""):
+            raise BadRequest("The search cannot be understood.")  # Django would leave it out, and export all
         allowed = self.has_export_permission(request)
         if allowed and count_listed(self.get_export_queryset(request)) == LISTED:
             messages.error(request, _too_many())

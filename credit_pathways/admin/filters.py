@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -15,7 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..models import MAX_ID, Pathway, Program, UserCreditPathway
+from ..models import Pathway, Program, UserCreditPathway
+from .learner_rows import is_key
 
 #: Far from where a day of a time zone would leave the calendar.
 FIRST_DAY, LAST_DAY = datetime(1900, 1, 1).date(), datetime(2200, 1, 1).date()  # noqa: DTZ001  only the day counts
@@ -41,7 +41,7 @@ class KeySelect(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         """Return the chosen row as the only option; the browser asks for the others."""
-        return super().optgroups(name, [text for text in value if _is_key(text)], attrs)
+        return super().optgroups(name, [text for text in value if is_key(text)], attrs)
 
 
 class KeyField(forms.ModelChoiceField):
@@ -49,13 +49,9 @@ class KeyField(forms.ModelChoiceField):
 
     def to_python(self, value: Any) -> Any:
         """Return the key, as a number."""
-        if not value or _is_key(value):
+        if not value or is_key(value):
             return int(value) if value else None
         raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice", {"value": value})
-
-
-def _is_key(text: str) -> bool:
-    return text.isdecimal() and int(text) <= MAX_ID
 
 
 class FilterForm(forms.Form):
@@ -78,12 +74,16 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the institutions, and each one's pathways."""
         super().__init__(*args, **kwargs)
-        pathways = list(Pathway.objects.order_by("org_name", "name", "pk").values_list("org_name", "pk", "name"))
-        groups = [(name, [(pk, title) for _name, pk, title in rows]) for name, rows in groupby(pathways, _first)]
-        self.pathways_of = {name: [pk for pk, _title in choices] for name, choices in groups}
-        choices: dict[str, list[Any]] = {"institution": [(name, name) for name in self.pathways_of], "pathway": groups}
-        for name, offered in choices.items():
-            self.fields[name].choices = [("", "---------"), *offered]  # type: ignore[attr-defined]
+        choices: dict[str, list[tuple[int, str]]] = {}
+        for institution, key, name in Pathway.objects.order_by("name", "pk").values_list("org_name", "pk", "name"):
+            choices.setdefault(institution, []).append((key, name))
+        self.pathways_of = {institution: [key for key, _name in offered] for institution, offered in choices.items()}
+        institutions = sorted(choices)
+        self._offer("institution", [(institution, institution) for institution in institutions])
+        self._offer("pathway", [(institution, choices[institution]) for institution in institutions])
+
+    def _offer(self, name: str, choices: list[Any]) -> None:
+        self.fields[name].choices = [("", "---------"), *choices]  # type: ignore[attr-defined]
 
     def filtered(self, requests: QuerySet[Any]) -> QuerySet[Any]:
         """Return those of ``requests`` that the form asks for; none if it cannot be understood."""
@@ -100,11 +100,7 @@ class FilterForm(forms.Form):
             "created__gte": days["since"],
             "created__lt": days["until"],
         }
-        return requests.filter(**{name: value for name, value in lookups.items() if value})
-
-
-def _first(row: tuple[Any, ...]) -> Any:
-    return row[0]
+        return requests.filter(**{name: value for name, value in lookups.items() if value not in (None, "")})
 
 
 class RequestFilter(admin.ListFilter):
@@ -122,6 +118,9 @@ class RequestFilter(admin.ListFilter):
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]
         self.form = FilterForm(self.used_parameters)
+        if not request.user.has_perm("credit_pathways.view_program"):
+            # The browser would ask for the programs in vain.
+            self.form.fields["program"].widget = forms.HiddenInput()
         others = request.GET.copy()
         for name in [*self.expected_parameters(), "p"]:
             others.pop(name, None)

@@ -10,10 +10,17 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from ..models import MAX_ID
+
 #: How many rows a list counts, and so pages through; and how many the admin exports.
 LISTED = 10_000
 #: More people than this do not share an address.
 NAMESAKES = 100
+
+
+def is_key(text: str) -> bool:
+    """Return whether ``text`` is what a row's number is written as."""
+    return len(text) <= len(str(MAX_ID)) and text.isdecimal() and int(text) <= MAX_ID
 
 
 def count_listed(queryset: QuerySet[Any]) -> int:
@@ -61,6 +68,8 @@ class LearnerRowAdmin(admin.ModelAdmin):
 
     #: Indexed columns that tell which row is older.
     age: ClassVar[Any] = ("id",)
+    #: Names that the filters read in the address.
+    filtered_by: ClassVar[Any] = ()
     ordering = ("-created",)
     sortable_by = ("created", "requested_at")
     search_fields = ("user",)  # there is a search; exactly() says for what
@@ -88,6 +97,14 @@ class LearnerRowAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """List the newest first."""
         return NewestFirst
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Take from the address what a filter of the list reads, and no other look-up: most would read all rows."""
+        return lookup in self.filtered_by
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Ask for that very permission: nobody changes these rows, so that permission says nothing."""
+        return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody shares a record, or requests credit, on a learner's behalf."""

@@ -45,6 +45,8 @@ CSV_HEADINGS = {
     "status": ["status"],
     "month": ["month"],
 }
+#: Lines that a chart of bars has room for.
+CHARTED = 15
 NUMBERS = ["requests", "first", "repeats", "learners"]
 
 
@@ -63,6 +65,16 @@ class Table:
     title: Promise
     headings: Sequence[Promise]
     lines: Sequence[tuple[Sequence[str], Line]]
+
+    @property
+    def charted(self) -> int:
+        """Return for how many lines the chart has room."""
+        return len(self.lines) if self.by == "month" else min(len(self.lines), CHARTED)
+
+    @property
+    def chart_ends(self) -> bool:
+        """Return whether the table has more."""
+        return self.charted < len(self.lines)
 
     @property
     def total(self) -> dict[str, int]:
@@ -103,7 +115,6 @@ def _page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Credit requests: report"),
-        "opts": model_admin.opts,
         "form": form,
         "tables": [_table(by, form) for by in GROUPINGS] if form.is_valid() else [],
         "query": urlencode({name: day or "" for name, day in form.cleaned_data.items()}),

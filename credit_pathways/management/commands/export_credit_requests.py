@@ -2,7 +2,9 @@
 
 import csv
 import os
+import signal
 import sys
+import threading
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,8 +88,13 @@ def _piped(stdout: Any) -> Iterator[Any]:
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[str]]:
     """Yield a file beside ``path`` that takes its place in the end; nobody but its owner can read it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(1))  # or half a file of usernames would stay
+    prefix = f".{path.name}."
     try:
-        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as file:
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=path.parent, prefix=prefix, delete=False
+        ) as file:
             try:
                 yield file
                 file.flush()

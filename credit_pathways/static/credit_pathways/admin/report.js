@@ -2,7 +2,6 @@
 // Dark and light, not red and green: the two series differ without colour too.
 (() => {
   "use strict";
-  const MOST = 15; // lines that a chart has room for
   const FIRST = "#1f4e79";
   const REPEATS = "#b8d0e8";
 
@@ -13,8 +12,7 @@
 
   for (const table of document.querySelectorAll("table[data-chart]")) {
     const byMonth = table.dataset.chart === "month";
-    const all = [...table.tBodies[0].rows];
-    const rows = byMonth ? all : all.slice(0, MOST);
+    const rows = [...table.tBodies[0].rows].slice(0, Number(table.dataset.lines));
     const [first, repeats] = [...table.tHead.querySelectorAll("th")].slice(-3, -1).map((cell) => cell.textContent);
     const place = table.closest("section").querySelector(".cp-chart");
     const canvas = document.createElement("canvas");
