@@ -27,6 +27,7 @@ from .signals import credit_requested
 __all__ = [
     "NotRequestable",
     "attempt_delivery",
+    "credit_requests",
     "deliver",
     "deliver_pending",
     "pending_requests",
@@ -177,6 +178,12 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
 def requestable_pathways(*, program: Program) -> PathwayQuerySet:
     """Return the pathways along which credit for ``program`` may be requested, by name."""
     return Pathway.objects.requestable_for(program)
+
+
+def credit_requests(*, user: Learner) -> UserCreditPathwayQuerySet:
+    """Return what the learner has requested so far, newest first: to be read, and never to decide anything."""
+    requests = UserCreditPathway.objects.filter(user=user).order_by("-created", "-pk")
+    return requests.prefetch_related("pathway", "program")
 
 
 def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:

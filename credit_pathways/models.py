@@ -41,7 +41,7 @@ class Program(TimeStampedModel):
         UNPUBLISHED = "unpublished", _("unpublished")
         DELETED = "deleted", _("deleted")
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME, verbose_name=_("site"))
     uuid = models.UUIDField(verbose_name="UUID")
     title = models.CharField(_("title"), max_length=255)
     type = models.CharField(_("type"), max_length=255, blank=True, help_text=_("For example MicroMasters."))
@@ -101,7 +101,7 @@ class Pathway(TimeStampedModel):
         UNPUBLISHED = "unpublished", _("unpublished")
         RETIRED = "retired", _("retired")
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME, verbose_name=_("site"))
     uuid = models.UUIDField(verbose_name="UUID")
     name = models.CharField(_("name"), max_length=255)
     org_name = models.CharField(_("institution"), max_length=255)
@@ -166,7 +166,7 @@ class ProgramCertRecord(TimeStampedModel):
 
     def __str__(self) -> str:
         """Return the row's number; neither the learner nor the link, which may end in a log."""
-        return f"shared program record {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
@@ -265,4 +265,4 @@ class UserCreditPathway(TimeStampedModel):
 
     def __str__(self) -> str:
         """Return the row's number, without the learner: it may end in a log."""
-        return f"credit request {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

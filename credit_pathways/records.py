@@ -106,6 +106,11 @@ class ProgramRecord:
         return conf.platform_name(self.program.site)
 
     @property
+    def earned(self) -> int:
+        """How many courses are earned."""
+        return sum(course.issue_date is not None for course in self.progress.courses)
+
+    @property
     def empty(self) -> bool:
         """Whether no course is earned yet."""
-        return not any(course.issue_date for course in self.progress.courses)
+        return not self.earned

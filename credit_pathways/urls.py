@@ -15,6 +15,7 @@ API = "api/v1/"
 
 urlpatterns = [
     path("", views.IndexView.as_view(), name="index"),
+    path("credit-requests/", views.CreditRequestsView.as_view(), name="credit_requests"),
     path(PROGRAM, views.ProgramRecordView.as_view(), name="program_record"),
     path(f"{PROGRAM}request-credit", views.RequestCreditView.as_view(), name="request_credit"),
     path(f"{PROGRAM}share-link", views.ShareLinkView.as_view(), name="share_link"),

@@ -10,23 +10,29 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
+from django.shortcuts import redirect, render
 from django.template.defaultfilters import slugify
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.generic import TemplateView, View
+from django.views.generic import ListView, TemplateView, View
 
 from . import api, conf
 from .headers import unlisted
 from .links import public_record_url
 from .lookups import current_site, program_or_404, public_record_or_404, record_or_404
-from .models import MAX_ID, Pathway, UserCreditPathway
+from .models import MAX_ID, Pathway, UserCreditPathway, UserCreditPathwayQuerySet
 from .record_csv import record_csv
 from .throttling import seconds_to_wait
 
@@ -34,19 +40,19 @@ Status = UserCreditPathway.Status
 
 #: What a learner is told of a request, for each status.
 SAID = {
-    Status.SENT: (messages.SUCCESS, _lazy("%(pathway)s: your request was sent to %(institution)s.")),
+    Status.SENT: (messages.SUCCESS, gettext_lazy("%(pathway)s: your request was sent to %(institution)s.")),
     Status.PENDING: (
         messages.INFO,
-        _lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
+        gettext_lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
     ),
     Status.FAILED: (
         messages.ERROR,
-        _lazy("%(pathway)s: your request could not be sent to %(institution)s. Please try again: choose it below."),
+        gettext_lazy("%(pathway)s: your request could not be sent to %(institution)s. Please try again."),
     ),
 }
 
 #: The same, of a request that a worker will send.
-QUEUED = _lazy(
+QUEUED = gettext_lazy(
     "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
     "you need not do anything more."
 )
@@ -61,6 +67,18 @@ class IndexView(LoginRequiredMixin, TemplateView):
         """Add the learner's program records."""
         records = api.program_records(user=self.request.user, site=current_site(self.request))
         return super().get_context_data(records=records, messages=messages.get_messages(self.request), **kwargs)
+
+
+@method_decorator(never_cache, name="dispatch")
+class CreditRequestsView(LoginRequiredMixin, ListView):
+    """What the learner has requested so far: a record to read."""
+
+    template_name = "credit_pathways/credit_requests.html"
+    paginate_by = 50
+
+    def get_queryset(self) -> UserCreditPathwayQuerySet:
+        """Return the learner's own requests."""
+        return api.credit_requests(user=self.request.user)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -88,7 +106,8 @@ class LearnerAction(LoginRequiredMixin, View):
     http_method_names = ("post", "options")
 
     def handle_no_permission(self) -> HttpResponseRedirect:
-        """Log in, then go to the page: the form cannot be sent again by itself."""
+        """Log in, then go to the page and say so: the form cannot be sent again by itself."""
+        messages.warning(self.request, _("You were logged out, so nothing was done. Please do it again."))
         return redirect_to_login(reverse("credit_pathways:program_record", kwargs=self.kwargs), self.get_login_url())
 
     def back(self, uuid: UUID) -> HttpResponse:
@@ -128,16 +147,17 @@ def _pathway_ids(request: HttpRequest) -> list[int]:
 def _say_what_happened(
     request: HttpRequest, requests: Sequence[UserCreditPathway], waits: Mapping[Pathway, int], unknown: int
 ) -> None:
-    """Leave one message for each pathway that was asked for."""
+    """Leave one message for each pathway; the page offers to try again where there is its id in ``extra_tags``."""
     for credit_request in requests:
         level, text = SAID[Status(credit_request.status)]
         if credit_request.status == Status.PENDING and conf.delivery() == "celery":
             text = QUEUED
         names = {"pathway": credit_request.pathway.name, "institution": credit_request.pathway.org_name}
-        messages.add_message(request, level, text % names)
+        again = str(credit_request.pathway_id) if credit_request.status == Status.FAILED else ""
+        messages.add_message(request, level, text % names, extra_tags=again)
     for pathway, wait in waits.items():
         if wait:
-            messages.warning(request, f"{pathway.name}: {_too_many(wait)}")
+            messages.warning(request, _too_many(pathway.name, wait), extra_tags=str(pathway.pk))
     if unknown:
         messages.warning(request, _gone(unknown))
     if not waits and not unknown:
@@ -154,14 +174,14 @@ def _gone(count: int) -> str:
     return text % {"count": count}
 
 
-def _too_many(wait: int) -> str:
+def _too_many(name: str, wait: int) -> str:
     """Return what a learner is told whom the flood guard stops for ``wait`` seconds."""
     text = ngettext(
-        "too many requests. Nothing was done. Try again in %(count)d second.",
-        "too many requests. Nothing was done. Try again in %(count)d seconds.",
+        "%(name)s: too many requests. Nothing was done. Try again in %(count)d second.",
+        "%(name)s: too many requests. Nothing was done. Try again in %(count)d seconds.",
         wait,
     )
-    return text % {"count": wait}
+    return text % {"name": name, "count": wait}
 
 
 class ShareLinkView(LearnerAction):
@@ -172,7 +192,7 @@ class ShareLinkView(LearnerAction):
         record = record_or_404(request, uuid)
         wait = seconds_to_wait(request)
         if wait:
-            messages.warning(request, f"{record.program.title}: {_too_many(wait)}")
+            messages.warning(request, _too_many(record.program.title, wait))
         else:
             api.share_record(user=record.user, program=record.program)
             messages.success(request, _("Your record is shared: everyone who has the link can read it."))
@@ -190,18 +210,31 @@ class RevokeView(LearnerAction):
 
 
 @method_decorator(unlisted, name="dispatch")
-class PublicRecordView(TemplateView):
-    """The public record, for everyone who has the link."""
+class SharedView(View):
+    """What everyone may read who has the link; a page that says what to do when the link is dead."""
 
-    template_name = "credit_pathways/public_record.html"
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer 404 with that page."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Http404:
+            return render(request, "credit_pathways/public_record_gone.html", status=404)
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the record that the link opens."""
-        return super().get_context_data(record=public_record_or_404(self.request, kwargs["uuid"]), **kwargs)
+
+class PublicRecordView(SharedView):
+    """The public record, to read and to print."""
+
+    def get(self, request: HttpRequest, uuid: UUID) -> HttpResponse:
+        """Show the record that the link opens, and where it is, for paper does not tell."""
+        record = public_record_or_404(request, uuid)
+        assert record.shared_record is not None
+        url = public_record_url(record.program.site, record.shared_record)
+        return render(
+            request, "credit_pathways/public_record.html", {"record": record, "uuid": uuid, "public_url": url}
+        )
 
 
-@method_decorator(unlisted, name="dispatch")
-class PublicRecordCsvView(View):
+class PublicRecordCsvView(SharedView):
     """The public record as CSV."""
 
     def get(self, request: HttpRequest, uuid: UUID) -> HttpResponse:

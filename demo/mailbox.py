@@ -1,5 +1,6 @@
-"""The demo's mail server: keeps what it takes, and refuses one host, so that a failure can be seen."""
+"""The demo's mail server: keeps what it takes; refuses one host and is slow with one, so that both can be seen."""
 
+import time
 from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage as ParsedMail
@@ -11,6 +12,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from .models import Mail
 
 REFUSED_HOST = "@refused.example"
+SLOW_HOST = "@slow.example"
+SECONDS = 3
 
 
 class MailboxBackend(BaseEmailBackend):
@@ -21,6 +24,8 @@ class MailboxBackend(BaseEmailBackend):
         for mail in email_messages:
             if any(address.endswith(REFUSED_HOST) for address in mail.recipients()):
                 raise SMTPRecipientsRefused(dict.fromkeys(mail.recipients(), (550, b"No such user here")))
+            if any(address.endswith(SLOW_HOST) for address in mail.recipients()):
+                time.sleep(SECONDS)
             Mail.objects.create(source=mail.message().as_bytes())
         return len(email_messages)
 

@@ -89,7 +89,7 @@ def test_it_asks_first_and_then_delivers(before, staff, make, relay):
 def test_what_is_refused(staff, make, relay):
     sent, old, failed = make(status="sent"), make(program=None), make(status="failed")
     asked = Page(choose(staff, sent, old, failed).content.decode())
-    assert f"Not delivered: {sent.pk}: it was sent already. {old.pk}: its program is not recorded." in asked.text
+    assert f"Cannot be delivered: {sent.pk}: it was sent already. {old.pk}: its program is not recorded." in asked.text
     assert deliver(staff, sent, old, failed) == [
         f"Request {sent.pk}: not delivered: it was sent already.",
         f"Request {old.pk}: not delivered: its program is not recorded.",

@@ -1,23 +1,17 @@
 """The demo, started as ``make demo`` starts it, used over HTTP as a person uses it."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
-from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
+from . import demo_server
 from .html import Page
 from .smtp import free_port
-
-ROOT = Path(__file__).parent.parent
 
 #: Pathways and their institutions, as the dialog shows them.
 MASTER = ("Master of Science, 12 credits", "Northfield University")
@@ -30,34 +24,11 @@ SUPPLY_CHAIN = "Supply Chain Management"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the demo on a database of its own; give its address."""
-    database = tmp_path_factory.mktemp("demo") / "db.sqlite3"
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATABASE": str(database)}
-    manage = [sys.executable, "manage.py"]
-    for command in (["migrate", "--verbosity", "0"], ["load_demo"], ["load_demo"]):
-        subprocess.run([*manage, *command], cwd=ROOT, env=environment, check=True, capture_output=True)
-    port = free_port()
-    serve = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
-    with subprocess.Popen(
-        serve, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as server:
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/")
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
-            server.stderr.close()
-
-
-def _wait_for(url: str) -> None:
-    for _attempt in range(200):
-        try:
-            build_opener().open(url)
-        except URLError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(url)
+    """Start the demo; give its address."""
+    database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
+    demo_server.load(database, port)
+    with demo_server.serve(database, port) as address:
+        yield address
 
 
 class Browser:
@@ -147,7 +118,7 @@ def test_the_registrar_reads_the_record(demo):
     learner.open("/records/")
     learner.follow(STATISTICS)
     learner.request_credit(MASTER)
-    link = next(url for url in learner.page.hrefs if "/shared/" in str(url)).replace("http://localhost:8000/", demo)
+    link = next(url for url in learner.page.hrefs if "/shared/" in str(url))
     record = registrar.open(link).read().decode()
     assert "Dario Fiore" in record
     assert "Completed" in record
@@ -161,7 +132,7 @@ def test_sharing_and_stopping(demo):
     if "Stop sharing" in learner.page.buttons:
         learner.send("Stop sharing")
     learner.send("Create a link")
-    [link] = [str(url).replace("http://localhost:8000/", demo) for url in learner.page.hrefs if "/shared/" in str(url)]
+    [link] = {str(url) for url in learner.page.hrefs if "/shared/" in str(url)}
     assert "Halima" in build_opener().open(link).read().decode()
     learner.send("Stop sharing")
     with pytest.raises(HTTPError, match="404"):

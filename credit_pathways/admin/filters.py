@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..models import Pathway, Program, UserCreditPathway
 from .learner_rows import is_key
@@ -68,8 +69,8 @@ class FilterForm(forms.Form):
         required=False,
         widget=KeySelect(UserCreditPathway._meta.get_field("program"), admin.site),
     )
-    since = forms.DateField(label=_("From"), **DAY_FIELD)
-    until = forms.DateField(label=_("To"), **DAY_FIELD)
+    since = forms.DateField(label=pgettext_lazy("first day", "From"), **DAY_FIELD)
+    until = forms.DateField(label=pgettext_lazy("last day", "To"), **DAY_FIELD)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the institutions, and each one's pathways."""

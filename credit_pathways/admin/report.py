@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..models import UserCreditPathway
@@ -53,8 +53,8 @@ NUMBERS = ["requests", "first", "repeats", "learners"]
 class RangeForm(forms.Form):
     """The days that are counted, both included, in UTC."""
 
-    since = forms.DateField(label=gettext_lazy("From"), **DAY_FIELD)
-    until = forms.DateField(label=gettext_lazy("To"), **DAY_FIELD)
+    since = forms.DateField(label=pgettext_lazy("first day", "From"), **DAY_FIELD)
+    until = forms.DateField(label=pgettext_lazy("last day", "To"), **DAY_FIELD)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('type', models.CharField(blank=True, help_text='For example MicroMasters.', max_length=255, verbose_name='type')),
                 ('school', models.TextField(blank=True, help_text='Names of the authoring organisations.', verbose_name='school')),
                 ('status', models.CharField(choices=[('active', 'active'), ('retired', 'retired'), ('unpublished', 'unpublished'), ('deleted', 'deleted')], default='active', max_length=24, verbose_name='status')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
                 'verbose_name': 'program',
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('email', models.EmailField(blank=True, help_text='Where the institution gets requests.', max_length=254, verbose_name='email address')),
                 ('pathway_type', models.CharField(choices=[('credit', 'credit'), ('industry', 'industry')], default='credit', max_length=24, verbose_name='type')),
                 ('status', models.CharField(choices=[('published', 'published'), ('unpublished', 'unpublished'), ('retired', 'retired')], default='published', max_length=24, verbose_name='status')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
                 ('programs', models.ManyToManyField(blank=True, related_name='pathways', to='credit_pathways.program', verbose_name='programs')),
             ],
             options={

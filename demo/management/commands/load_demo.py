@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from credit_pathways.models import Program
@@ -22,7 +22,7 @@ ISSUED = datetime(2026, 6, 15, tzinfo=UTC)
 #: Username, name, and the share of its courses that the learner earned, by program.
 LEARNERS: dict[str, tuple[str, dict[str, float]]] = {
     "halima": ("Halima Ó Briain", {"Statistics and Data Science": 0.5, "Supply Chain Management": 0.5}),
-    "dario": ("Dario Fiore", {"Statistics and Data Science": 1, "Python for Everyone": 1}),
+    "dario": ("Dario Fiore", {"Statistics and Data Science": 1, "Python for Everyone": 1, "First Aid": 1}),
     "nobu": ("Nobu Tanaka", {}),
 }
 
@@ -32,10 +32,14 @@ class Command(BaseCommand):
 
     help = "Load the demo's catalog, learners and grades, and say how to log in."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the address that links have."""
+        parser.add_argument("--domain", default="localhost:8000", help="Where the demo is (default: %(default)s).")
+
     @transaction.atomic
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: Any, domain: str, **options: Any) -> None:
         """Load in the order in which things need each other."""
-        Site.objects.update_or_create(pk=1, defaults={"domain": "localhost:8000", "name": "Example Online"})
+        Site.objects.update_or_create(pk=1, defaults={"domain": domain, "name": "Example Online"})
         Site.objects.clear_cache()
         call_command("sync_catalog", file=CATALOG)
         _load_courses()
@@ -43,7 +47,7 @@ class Command(BaseCommand):
             _load_grades(_user(username, full_name=name), shares)
         _user("admin", full_name="Ada Admin", is_staff=True, is_superuser=True)
         load_history()
-        self.stdout.write(self.style.SUCCESS(_hint()))
+        self.stdout.write(self.style.SUCCESS(_hint(domain)))
 
 
 def _load_courses() -> None:
@@ -73,14 +77,14 @@ def _load_grades(user: User, shares: dict[str, float]) -> None:
             Grade.objects.get_or_create(user=user, course=course, defaults={**values, "issued": ISSUED})
 
 
-def _hint() -> str:
+def _hint(domain: str) -> str:
     return f"""
-The demo is at http://localhost:8000/
+The demo is at http://{domain}/
   1. Log in as halima, half way through two programs (password: {PASSWORD}).
      Also: dario, who is done; nobu, who has no record; admin, who is staff.
   2. My programs > a program > Request credit > tick some > Send.
-  3. Mails sent: http://localhost:8000/mails/
-  4. The requests, as admin: http://localhost:8000/admin/credit_pathways/usercreditpathway/
-     How many there were: http://localhost:8000/admin/credit_pathways/usercreditpathway/report/
-     The API's schema: http://localhost:8000/api/schema/
+  3. Mails sent: http://{domain}/mails/
+  4. The requests, as admin: http://{domain}/admin/credit_pathways/usercreditpathway/
+     How many there were: http://{domain}/admin/credit_pathways/usercreditpathway/report/
+     The API's schema: http://{domain}/api/schema/
 """

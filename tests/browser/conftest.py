@@ -1,0 +1,66 @@
+"""The demo in Debian's Chromium: a new one for each test, with the data that ``make demo`` loads."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import demo_server
+from tests.smtp import free_port
+
+from .visitor import Visitor
+
+
+@pytest.fixture(scope="session")
+def executable() -> str:
+    """Return where the browser is. On a machine that has none these tests are skipped, in CI they fail."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found and os.environ.get("CI"):
+        pytest.fail("no Chromium: apt install chromium")
+    return found or pytest.skip("no Chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium(executable: str) -> Iterator[Browser]:
+    """Start the browser."""
+    with sync_playwright() as playwright:
+        # Without its sandbox, which does not start for root, as CI is; it opens nothing but the demo.
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Load the demo's data once; return the database, and the port for which its links are."""
+    database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
+    demo_server.load(database, port)
+    return database, port
+
+
+@pytest.fixture
+def demo(loaded: tuple[Path, int], tmp_path: Path) -> Iterator[str]:
+    """Serve the demo as it is at first; give its address."""
+    database, port = loaded
+    with demo_server.serve(Path(shutil.copy(database, tmp_path)), port) as address:
+        yield address
+
+
+@pytest.fixture
+def visitor(chromium: Browser, demo: str) -> Iterator[Callable[..., Visitor]]:
+    """Return a function that opens a browser window for somebody."""
+    contexts = []
+
+    def come(language: str = "en", width: int = 1280, *, script: bool = True) -> Visitor:
+        size = {"width": width, "height": 800}
+        context = chromium.new_context(locale=language, viewport=size, java_script_enabled=script)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return Visitor(context, demo, language)
+
+    yield come
+    for context in contexts:
+        context.close()

@@ -1,0 +1,253 @@
+"""A learner logs in, reads, requests, sees one fail, tries again, shares, copies, withdraws."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.test_demo import DIPLOMA, MASTER, REFUSED, STATISTICS
+
+SENT = "%(pathway)s: your request was sent to %(institution)s."
+FAILED = "%(pathway)s: your request could not be sent to %(institution)s. Please try again."
+
+
+def said(who, text, pathway):
+    return who.says(text, pathway=pathway[0], institution=pathway[1])
+
+
+def come_in(who, username, program):
+    """Log in on the way to a Program Record page."""
+    who.open("records/")
+    who.log_in(username)
+    who.page.get_by_role("link", name=program, exact=True).click()
+
+
+def request(who, *pathways):
+    who.button("Request credit").click()
+    for name, _institution in pathways:
+        who.page.get_by_label(name).check()
+    who.button("Send").click()
+    expect(who.page.locator(".cp-results")).to_be_focused()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("script", [True, False])
+def test_the_journey(visitor, language, width, script):
+    who, stranger = (visitor(language, width, script=script) for _person in range(2))
+    who.open("records/")
+    who.check()
+    who.log_in("halima")
+    who.check()
+    who.page.get_by_role("link", name=STATISTICS, exact=True).click()
+    read(who)
+    think_better_of_it(who)
+    request_two_of_which_one_fails(who)
+    link = copy_the_link(who)
+    stranger.open(link.removeprefix(who.address))
+    assert "Halima" in stranger.page.locator("main").inner_text()
+    assert "halima@" not in stranger.page.content()
+    stranger.check()
+    read_what_was_requested(who)
+    stop_sharing(who, stranger)
+    come_back_after_a_long_time(who)
+    assert who.link("Open as others see it").get_attribute("href") != link
+
+
+def read(who):
+    text = who.page.locator("main").inner_text()
+    assert all(
+        part in text for part in ("Probability", "91", "Northfield University", "Lakeside", "Refused University")
+    )
+    assert who.says("Your record is not shared. A public link lets others read it without logging in.") in text
+    who.check()
+
+
+def think_better_of_it(who):
+    dialog = who.page.locator("#cp-request")
+    who.button("Request credit").click()
+    expect(dialog).to_be_visible()
+    assert who.says("A request cannot be unsent. You can stop sharing the link later.") in dialog.inner_text()
+    who.check()
+    for _times in range(8):
+        who.page.keyboard.press("Tab")
+        outside = "document.activeElement !== document.body && !document.activeElement.closest('#cp-request')"
+        assert not who.page.evaluate(outside)
+    who.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(who.button("Request credit")).to_be_focused()
+
+
+def request_two_of_which_one_fails(who):
+    request(who, MASTER, REFUSED)
+    assert [level for level, _text in who.messages] == ["error", "success"]
+    assert said(who, FAILED, REFUSED) in who.messages[0][1]
+    assert who.messages[1][1] == said(who, SENT, MASTER)
+    who.check()
+    who.button("Try again").click()
+    [(level, text)] = who.messages
+    assert (level, said(who, FAILED, REFUSED) in text) == ("error", True)
+    request(who, MASTER)
+    assert who.messages == [("success", said(who, SENT, MASTER))]
+
+
+def copy_the_link(who):
+    """Copy it, with JavaScript; without it can be read. Return it."""
+    link = str(who.link("Open as others see it").get_attribute("href"))
+    if who.has_script:
+        who.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        who.button("Copy link").click()
+        expect(who.page.locator("#cp-copied[role=status]")).to_have_text(who.says("The link is copied."))
+        assert who.page.evaluate("navigator.clipboard.readText()") == link
+        who.check()
+    else:
+        expect(who.button("Copy link")).to_have_count(0)
+        assert link in who.page.locator("main").inner_text()
+    return link
+
+
+def read_what_was_requested(who):
+    who.link("Your credit requests").click()
+    asked = [(row[1].split("\n")[0], row[2], row[3]) for row in who.rows()]
+    sent = (MASTER[1], STATISTICS, who.says("Sent"))
+    failed = (REFUSED[1], STATISTICS, who.says("Could not be sent"))
+    # The first two were requested together.
+    assert (asked[:2], sorted(asked[2:])) == ([sent, failed], sorted([sent, failed]))
+    who.check()
+    who.page.go_back()
+
+
+def stop_sharing(who, stranger):
+    dialog = who.page.locator("#cp-revoke")
+    who.button("Stop sharing").click()
+    expect(dialog).to_be_visible()
+    who.check()
+    who.button("Keep sharing").click()
+    expect(dialog).to_be_hidden()
+    expect(who.button("Stop sharing")).to_be_focused()
+    stranger.page.reload()
+    assert "Halima" in stranger.page.locator("main").inner_text()
+    who.button("Stop sharing").click()
+    dialog.get_by_role("button").first.click()
+    assert [level for level, _text in who.messages] == ["success"]
+    who.check()
+    stranger.page.reload()
+    expect(stranger.page.locator("h1")).to_have_text(who.says("This record is not shared"))
+    assert "Halima" not in stranger.page.content()
+    stranger.check()
+
+
+def come_back_after_a_long_time(who):
+    who.context.clear_cookies(name="sessionid")
+    who.button("Create a link").click()
+    nothing_done = who.says("You were logged out, so nothing was done. Please do it again.")
+    assert who.messages == [("warning", nothing_done)]
+    who.check()
+    who.log_in("halima")
+    who.button("Create a link").click()
+    assert [level for level, _text in who.messages] == ["success"]
+
+
+def test_pressing_twice(visitor):
+    """By accident, while a slow mail server keeps everybody waiting; then on purpose."""
+    who = visitor()
+    come_in(who, "dario", "Python for Everyone")
+    who.button("Request credit").click()
+    who.page.get_by_label("its mail server takes its time").check()
+    send = who.button("Send")
+    # As it looks while one waits; nothing leaves yet, and a page that the browser kept takes a press again.
+    send.evaluate("(it) => { it.form.dispatchEvent(new SubmitEvent('submit', { bubbles: true })) }")
+    expect(who.page.locator("#cp-request [role=status]")).to_have_text("Sending. This can take a minute.")
+    who.check()
+    who.page.evaluate("window.dispatchEvent(new Event('pageshow')) && null")
+    expect(who.page.locator("#cp-request [role=status]")).to_have_text("")
+    # Not Playwright's own clicks, which wait for the answer.
+    send.evaluate("(it) => { for (const _ of [1, 2, 3]) it.click() }")
+    expect(who.page.locator(".cp-results")).to_be_focused()
+    request(who, ("Certificate", "Unhurried College"))
+    who.link("Your credit requests").click()
+    assert [row[3] for row in who.rows()] == ["Sent", "Sent"]
+
+
+def test_with_the_keyboard_alone(visitor):
+    who = visitor()
+
+    def tab_to(text):
+        for _times in range(40):
+            who.page.keyboard.press("Tab")
+            focused = who.focus.evaluate("(it) => (it.closest('label') ?? it).innerText")
+            if text in focused:
+                outline = who.focus.evaluate("(it) => getComputedStyle(it).outlineStyle")
+                assert outline != "none", f"nobody sees that {text} has the focus"
+                return
+        raise AssertionError(text)
+
+    who.open("records/")
+    who.log_in("halima")
+    tab_to(STATISTICS)
+    who.page.keyboard.press("Enter")
+    expect(who.page.locator("h1")).to_have_text(STATISTICS)
+    tab_to("Request credit")
+    who.page.keyboard.press("Enter")
+    for name, _institution in (DIPLOMA, MASTER):
+        if name not in who.focus.evaluate("(it) => it.closest('label')?.innerText ?? ''"):
+            tab_to(name)
+        who.page.keyboard.press("Space")
+    tab_to("Send")
+    who.page.keyboard.press("Enter")
+    expect(who.page.locator(".cp-results")).to_be_focused()
+    assert [level for level, _text in who.messages] == ["success", "success"]
+    tab_to("Stop sharing")
+    who.page.keyboard.press("Enter")
+    tab_to("Keep sharing")
+    who.page.keyboard.press("Space")
+    expect(who.button("Stop sharing")).to_be_focused()
+
+
+def test_states_in_which_there_is_nothing_to_do(visitor):
+    nobu, dario = visitor(), visitor()
+    nobu.open("records/")
+    nobu.log_in("nobu")
+    assert "No program records yet" in nobu.page.locator("main").inner_text()
+    nobu.check()
+    nobu.link("Your credit requests").click()
+    assert "You have not requested credit yet." in nobu.page.locator("main").inner_text()
+    nobu.check()
+    come_in(dario, "dario", "First Aid")
+    assert "No institution takes credit requests for this program now." in dario.page.locator("main").inner_text()
+    expect(dario.button("Request credit")).to_have_count(0)
+    dario.check()
+
+
+def test_too_many_requests_and_none(visitor):
+    who = visitor()
+    come_in(who, "halima", STATISTICS)
+    request(who)
+    assert who.messages == [("warning", "Nothing was sent: choose at least one pathway.")]
+    who.check()
+    for _times in range(5):
+        request(who, MASTER, DIPLOMA, REFUSED)
+    request(who, MASTER)
+    [(level, text)] = who.messages
+    assert (level, "Try again in" in text) == ("warning", True)
+    who.check()
+    who.button("Try again").click()
+    assert [level for level, _text in who.messages] == ["warning"]
+
+
+def test_high_contrast(visitor):
+    who = visitor()
+    who.page.emulate_media(forced_colors="active")
+    come_in(who, "halima", STATISTICS)
+    request(who, MASTER, REFUSED)
+    who.check()
+    for element in (*who.page.locator(".cp-button:visible").all(), *who.page.locator(".cp-message, .cp-badge").all()):
+        style = element.evaluate("(it) => [getComputedStyle(it).borderTopStyle, getComputedStyle(it).borderTopColor]")
+        assert (style[0], style[1] != "rgba(0, 0, 0, 0)") == ("solid", True)
+
+
+def test_a_browser_that_does_not_know_dialog_buttons(visitor):
+    """It knows popovers, or nothing of either: then the form is in the page."""
+    who = visitor()
+    come_in(who, "halima", STATISTICS)
+    who.page.evaluate("document.querySelectorAll('[command]').forEach((it) => it.removeAttribute('commandfor'))")
+    request(who, MASTER)
+    assert [level for level, _text in who.messages] == ["success"]

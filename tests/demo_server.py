@@ -1,0 +1,50 @@
+"""The demo, started as ``make demo`` starts it, on a database and a port of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import build_opener
+
+ROOT = Path(__file__).parent.parent
+MANAGE = [sys.executable, "manage.py"]
+
+
+def _environment(database: Path) -> dict[str, str]:
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATABASE": str(database)}
+
+
+def load(database: Path, port: int) -> None:
+    """Load the demo's data, twice: the second time changes nothing."""
+    load_demo = f"load_demo --domain 127.0.0.1:{port}"
+    for command in ("migrate --verbosity 0", load_demo, load_demo):
+        arguments = [*MANAGE, *command.split()]
+        subprocess.run(arguments, cwd=ROOT, env=_environment(database), check=True, capture_output=True)
+
+
+@contextmanager
+def serve(database: Path, port: int) -> Iterator[str]:
+    """Serve the demo as long as the block lasts; give its address."""
+    command = [*MANAGE, "runserver", "--noreload", f"127.0.0.1:{port}"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, env=_environment(database), **quiet) as server:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/")
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+
+
+def _wait_for(url: str) -> None:
+    for _attempt in range(200):
+        try:
+            build_opener().open(url).close()
+        except URLError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(url)
