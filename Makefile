@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-celery test test-all quality docs matrix requirements clean
+.PHONY: help demo demo-celery test test-all quality docs messages screenshots matrix requirements clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,11 +38,12 @@ test: $(VENV)/test.stamp ## Install what the tests need and run them
 TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 
+# The demo, which the browser tests drive, is on SQLite; once is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
-	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m ""
-	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m ""
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 
-quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, docs
+quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, messages, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -52,6 +53,20 @@ quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations,
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(BIN)/python manage.py check --fail-level WARNING
+	rm -rf build/messages && mkdir -p build && cp -R credit_pathways build/messages
+	cd build/messages && ../../$(BIN)/$(MAKEMESSAGES)
+	diff -r -I POT-Creation-Date build/messages/locale credit_pathways/locale
+
+# Needs GNU gettext. The catalogs of the sources as they are; translate what is empty or fuzzy, then run it again.
+MAKEMESSAGES = django-admin makemessages --locale ar --locale es_419 --locale fr --locale zh_Hans \
+	--no-obsolete --add-location file --no-wrap --verbosity 0
+
+messages: $(VENV)/quality.stamp ## Update the catalogs of messages, and compile them
+	cd credit_pathways && ../$(BIN)/$(MAKEMESSAGES)
+	cd credit_pathways && ../$(BIN)/django-admin compilemessages --verbosity 0
+
+screenshots: $(VENV)/test.stamp ## Take the pictures of docs/images from the demo; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 docs: $(VENV)/quality.stamp ## Build the documentation; a warning is an error
 	$(BIN)/doc8 docs README.rst CHANGELOG.rst

@@ -2,9 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
+from babel.messages.checkers import checkers
+from babel.messages.pofile import read_po
 from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
@@ -22,7 +25,8 @@ from .record_source import FixedRecordSource
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOCALE = Path(credit_pathways.__file__).parent / "locale"
-LANGUAGES = {"ar": 6, "es_419": 3, "fr": 3, "zh_Hans": 1}
+#: The number of plural forms of each, as in Django's own catalogs, with which these are merged.
+LANGUAGES = {"ar": 6, "es_419": 3, "fr": 2, "zh_Hans": 1}
 
 #: What stays as it is in every language: links, their uuids, abbreviations, formats of files, the columns of an export.
 UNTRANSLATED = re.compile(
@@ -247,3 +251,60 @@ def test_the_mail(world, relay, completed, monkeypatch):
     text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
     shown = [mail["Subject"], text, *(text for text, _around in Page(html).texts)]
     assert [text for text in shown if re.search("[A-Za-z]", UNTRANSLATED.sub("", text))] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestCatalogs:
+    @pytest.fixture
+    def source(self, language):
+        with (LOCALE / language / "LC_MESSAGES/django.po").open("rb") as file:
+            return read_po(file)
+
+    def test_every_text_is_translated_with_the_same_placeholders_and_tags(self, source, language):
+        assert source.num_plurals == LANGUAGES[language]
+        messages = [message for message in source if message.id]
+        assert len(messages) > 150
+        for message in messages:
+            answers = message.string if isinstance(message.string, tuple) else (message.string,)
+            assert all(answers), message.id
+            assert not message.fuzzy, message.id
+            for check in checkers:
+                check(source, message)
+            tags = {"".join(re.findall("</?[a-z]+>", text)) for text in (*answers, _singular(message))}
+            assert len(tags) == 1, message.id
+
+    def test_what_is_shipped_is_what_was_translated(self, source, language):
+        with (LOCALE / language / "LC_MESSAGES/django.mo").open("rb") as file:
+            compiled = GNUTranslations(file)
+        for message in source:
+            text = _singular(message)
+            key = f"{message.context}\x04{text}" if message.context else text
+            if isinstance(message.string, tuple):
+                found = tuple(compiled._catalog[key, n] for n in range(LANGUAGES[language]))
+                assert found == message.string
+            elif text:
+                assert compiled._catalog[key] == message.string
+
+
+def _singular(message):
+    return message.id[0] if isinstance(message.id, tuple) else message.id
+
+
+@pytest.mark.parametrize(
+    ("language", "page", "seconds"),
+    [
+        ("es-419", "Solicitar créditos", "2 segundos"),
+        ("fr", "Demander", "2 secondes"),
+        ("ar", "طلب", "ثانية"),
+        ("zh-hans", "学分", "2"),
+    ],
+)
+def test_a_host_finds_the_languages(language, page, seconds, settings, client, program, pathway, monkeypatch):
+    settings.LANGUAGE_CODE = language
+    settings.LANGUAGES = [(language, language)]
+    monkeypatch.setattr("credit_pathways.views.seconds_to_wait", lambda _request: 2)
+    with translation.override(language):
+        answer = client.post(url("request_credit", program.uuid), {"pathway": pathway.pk}, follow=True)
+    text = Page(answer.content.decode()).text
+    assert page in text
+    assert seconds in text

@@ -7,13 +7,15 @@ import pytest
 from django.contrib.messages import get_messages
 from django.db import transaction
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 
 from . import factories
 from .html import parse
 from .record_source import NO_RECORD, FixedRecordSource
+
+SENT = "your request was sent to"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -175,6 +177,80 @@ class TestRequestCredit:
         assert strict.post(url("request_credit", program), {"pathway": pathway.pk}).status_code == 403
 
 
+class TestTryAgain:
+    def again(self, client, program):
+        """Press the first button beside a message."""
+        page = parse(client.get(url("program_record", program)))
+        _form, attributes, hidden = page.form_sent_by("Try again")
+        return client.post(attributes["action"], hidden)
+
+    def test_beside_what_failed_and_nothing_else(self, client, program, pathway, relay):
+        refused = factories.PathwayFactory(name="Evening", programs=[program])
+        relay.answers["RCPT"] = "550 No"
+        client.post(url("request_credit", program), {"pathway": refused.pk})
+        relay.answers.clear()
+        assert said(self.again(client, program))[-1] == ("success", f"Evening: {SENT} {refused.org_name}.")
+        assert "Try again" not in parse(client.get(url("program_record", program))).buttons
+        assert [row.status for row in UserCreditPathway.objects.order_by("pk")] == ["failed", "sent"]
+
+    def test_beside_what_the_flood_guard_stopped(self, client, program, pathway, relay, settings):
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/hour"
+        client.post(url("share_link", program))
+        client.post(url("request_credit", program), {"pathway": pathway.pk})
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = None
+        assert said(self.again(client, program))[-1][0] == "success"
+
+    def test_a_message_of_the_host_has_no_button(self, client, program, pathway, rf):
+        client.post(url("revoke", program))
+        page = parse(client.get(url("program_record", program)))
+        assert len(page.messages) == 1
+        assert "Try again" not in page.buttons
+
+    def test_after_the_session_ended_the_learner_is_told_that_nothing_was_done(self, client, program, pathway, learner):
+        client.logout()
+        client.post(url("request_credit", program), {"pathway": pathway.pk})
+        client.force_login(learner)
+        [text] = parse(client.get(url("program_record", program))).messages
+        assert text == "You were logged out, so nothing was done. Please do it again."
+        assert not UserCreditPathway.objects.exists()
+
+
+class TestCreditRequests:
+    URL = reverse_lazy("credit_pathways:credit_requests")
+
+    def test_lists_ones_own_newest_first_in_words(self, client, program, pathway, learner):
+        factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+        for status, of in (("failed", program), ("sent", None), ("pending", program)):
+            factories.UserCreditPathwayFactory(user=learner, program=of, pathway=pathway, status=status)
+        [_head, *rows] = parse(client.get(self.URL)).rows
+        institution = "Northfield UniversityMaster of Science"
+        # A row's own heading, the institution, comes first here.
+        assert [(row[0], row[2], row[3]) for row in rows] == [
+            (institution, "Statistics", "Waiting to be sent"),
+            (institution, "not recorded", "Sent"),
+            (institution, "Statistics", "Could not be sent"),
+        ]
+        assert not parse(client.get(self.URL)).buttons
+
+    def test_fifty_to_a_page(self, client, program, pathway, learner):
+        factories.UserCreditPathwayFactory.create_batch(101, user=learner, program=program, pathway=pathway)
+        pages = [parse(client.get(self.URL, {"page": number})) for number in (1, 2, 3)]
+        assert [len(page.rows) - 1 for page in pages] == [50, 50, 1]
+        assert [(page.text.count("Later requests"), page.text.count("Earlier requests")) for page in pages] == [
+            (0, 1),
+            (1, 1),
+            (1, 0),
+        ]
+
+    @pytest.mark.parametrize("page", ["0", "2", "x", "-1", "\x00"])
+    def test_a_page_that_is_not_there(self, page, client):
+        assert client.get(self.URL, {"page": page}).status_code == 404
+
+    def test_needs_a_login(self, client):
+        client.logout()
+        assert client.get(self.URL).status_code == 302
+
+
 class TestSharing:
     def test_create_and_stop(self, client, program):
         client.post(url("share_link", program))
@@ -186,6 +262,17 @@ class TestSharing:
         assert "not shared any more" in said(answer)[-1][1]
         assert not ProgramCertRecord.objects.exists()
         assert "Create a link" in parse(client.get(url("program_record", program))).buttons
+
+    def test_what_the_institutions_will_get_is_shown_before(self, client, program, pathway):
+        before = parse(client.get(url("program_record", program)))
+        assert "Your record is not shared yet." in before.text_of(before.opened_by("Request credit"))
+        client.post(url("share_link", program))
+        page = parse(client.get(url("program_record", program)))
+        shared = ProgramCertRecord.objects.get()
+        dialog = page.text_of(page.opened_by("Request credit"))
+        assert f"https://example.com/records/programs/shared/{shared.uuid}/" in dialog
+        assert "cannot be unsent" in dialog
+        assert "links that you sent to institutions stop working too" in page.text_of(page.opened_by("Stop sharing"))
 
     def test_the_flood_guard_counts_shares_too(self, client, program, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
@@ -229,7 +316,13 @@ class TestPublicRecord:
     def test_the_link_is_dead_at_once_when_it_is_withdrawn(self, name, client, shared, program):
         client.post(url("revoke", program))
         client.post(url("share_link", program))
-        assert client.get(url(name, shared)).status_code == 404
+        gone = client.get(url(name, shared))
+        assert (gone.status_code, "ask the learner for a new one" in gone.content.decode()) == (404, True)
+        assert ("Statistics" in gone.content.decode(), gone["X-Robots-Tag"]) == (False, "noindex, nofollow")
+
+    def test_says_where_it_is_for_paper_does_not_tell(self, client, shared):
+        page = parse(client.get(url("public_record", shared)))
+        assert f"https://example.com/records/programs/shared/{shared.uuid}/" in page.text
 
     def test_it_names_no_institution(self, client, shared, pathway):
         type(pathway).objects.update(org_name="Lakeside Institute")

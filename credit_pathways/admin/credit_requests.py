@@ -42,7 +42,7 @@ class UserCreditPathwayAdmin(CreditRequestExportMixin, LearnerRowAdmin):
         return (
             super().media
             + FilterForm.base_fields["program"].widget.media
-            + Media(css={"all": ["credit_pathways/admin/admin.css"]})
+            + Media(css={"all": ["credit_pathways/admin/admin.css"]}, js=["credit_pathways/admin/filter.js"])
         )
 
     def get_urls(self) -> list[URLPattern]:

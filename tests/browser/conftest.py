@@ -14,6 +14,13 @@ from tests.smtp import free_port
 from .visitor import Visitor
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder need the browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="session")
 def executable() -> str:
     """Return where the browser is. On a machine that has none these tests are skipped, in CI they fail."""

@@ -1,0 +1,92 @@
+"""Staff find a request, deliver it again, read the report, and export."""
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.test_demo import MASTER, REFUSED, STATISTICS
+
+from .test_learner import come_in, request
+
+LIST = "admin/credit_pathways/usercreditpathway/"
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_journey(visitor, language, width):
+    learner, who = visitor(), visitor(language, width)
+    come_in(learner, "halima", STATISTICS)
+    request(learner, MASTER, REFUSED)
+    who.open(LIST)
+    who.check(app=False)
+    who.log_in("admin")
+    find(who)
+    deliver_again(who)
+    read_the_report(who)
+    export(who)
+    who.open("mails/")
+    assert MASTER[0] in who.page.locator("main").inner_text()
+
+
+def find(who):
+    expect(who.page.locator("#result_list tbody tr")).to_have_count(50)
+    who.check(app=False)
+    # The filter that looks while one types.
+    who.page.locator(".select2-selection").click()
+    expect(who.page.locator(".select2-results__option[aria-selected]").first).to_be_visible()
+    who.check(app=False)
+    who.page.keyboard.press("Escape")
+    who.page.locator("#searchbar").fill("halima")
+    who.page.keyboard.press("Enter")
+    expect(who.page.locator("#result_list tbody tr")).to_have_count(2)
+    who.check(app=False)
+    who.page.locator("#result_list tbody th a").first.click()
+    expect(who.page.locator("#result_list")).to_have_count(0)
+    assert "halima" in who.page.locator("#content").inner_text()
+    who.check(app=False)
+    who.page.go_back()
+
+
+def deliver_again(who):
+    """Of one that was sent and one that failed, neither leaves: the first is refused, the second fails again."""
+    for box in who.page.locator("input[name=_selected_action]").all():
+        box.check()
+    who.page.locator("select[name=action]").select_option("deliver_again")
+    who.page.locator("button[name=index]").click()
+    asked = who.page.locator("#content").inner_text()
+    assert who.says("it was sent already.") in asked
+    assert REFUSED[1] in asked
+    who.check(app=False)
+    who.page.get_by_role("button", name=who.says("Deliver again"), exact=True).click()
+    said = who.page.locator(".messagelist")
+    expect(said).to_contain_text(who.says("the email did not leave. Try again later; the log says why."))
+    who.check(app=False)
+
+
+def read_the_report(who):
+    who.link("Report").click()
+    expect(who.page.locator("canvas")).to_have_count(5)
+    who.check(app=False)
+    shown = {row[0]: row[-4] for row in who.rows("table[data-chart=institution]")}
+    assert set(shown) >= {MASTER[1], REFUSED[1]}
+    with who.page.expect_download() as download:
+        who.link("Download as CSV").nth(2).click()
+    rows = list(csv.reader(StringIO(Path(download.value.path()).read_text(encoding="utf-8-sig"))))
+    assert {row[0]: row[1] for row in rows[1:]} == shown
+
+
+def export(who):
+    who.open(f"{LIST}?q=halima")
+    who.page.locator("a.export_link").click()
+    who.page.locator("select[name=format]").select_option(label="csv")
+    who.check(app=False)
+    with who.page.expect_download() as download:
+        who.page.locator("#content input[type=submit]").click()
+    rows = list(csv.DictReader(StringIO(Path(download.value.path()).read_text(encoding="utf-8-sig"))))
+    assert [(row["username"], row["institution"], row["status"]) for row in rows] == [
+        ("halima", REFUSED[1], "failed"),
+        ("halima", MASTER[1], "sent"),
+    ]
