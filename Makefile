@@ -56,6 +56,7 @@ quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations,
 	rm -rf build/messages && mkdir -p build && cp -R credit_pathways build/messages
 	cd build/messages && ../../$(BIN)/$(MAKEMESSAGES)
 	diff -r -I POT-Creation-Date build/messages/locale credit_pathways/locale
+	rm -rf build/messages
 
 # Needs GNU gettext. The catalogs of the sources as they are; translate what is empty or fuzzy, then run it again.
 MAKEMESSAGES = django-admin makemessages --locale ar --locale es_419 --locale fr --locale zh_Hans \
