@@ -43,7 +43,7 @@ test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and Ma
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 
-quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, messages, docs
+quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, messages, wheel, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -57,6 +57,10 @@ quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations,
 	cd build/messages && ../../$(BIN)/$(MAKEMESSAGES)
 	diff -r -I POT-Creation-Date build/messages/locale credit_pathways/locale
 	rm -rf build/messages
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m zipfile --list build/wheel/*.whl >build/wheel/files
+	for file in $$(git ls-files credit_pathways); do grep --quiet "^$$file " build/wheel/files || exit 1; done
+	rm -rf build
 
 # Needs GNU gettext. The catalogs of the sources as they are; translate what is empty or fuzzy, then run it again.
 MAKEMESSAGES = django-admin makemessages --locale ar --locale es_419 --locale fr --locale zh_Hans \

@@ -1,6 +1,7 @@
 """The pages. They work without JavaScript; each view parses, calls the api, and answers."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,10 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import slugify
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import content_disposition_header
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
@@ -32,8 +35,9 @@ from . import api, conf
 from .headers import unlisted
 from .links import public_record_url
 from .lookups import current_site, program_or_404, public_record_or_404, record_or_404
-from .models import MAX_ID, Pathway, UserCreditPathway, UserCreditPathwayQuerySet
+from .models import MAX_ID, Pathway, Program, UserCreditPathway, UserCreditPathwayQuerySet
 from .record_csv import record_csv
+from .text import one_line
 from .throttling import seconds_to_wait
 
 Status = UserCreditPathway.Status
@@ -58,6 +62,11 @@ QUEUED = gettext_lazy(
 )
 
 
+#: A longer wait is told in minutes, hours and days.
+SECONDS_TOLD = 120
+
+
+@method_decorator(never_cache, name="dispatch")
 class IndexView(LoginRequiredMixin, TemplateView):
     """My programs."""
 
@@ -107,7 +116,8 @@ class LearnerAction(LoginRequiredMixin, View):
 
     def handle_no_permission(self) -> HttpResponseRedirect:
         """Log in, then go to the page and say so: the form cannot be sent again by itself."""
-        messages.warning(self.request, _("You were logged out, so nothing was done. Please do it again."))
+        if self.request.method == "POST":
+            messages.warning(self.request, _("You were logged out, so nothing was done. Please do it again."))
         return redirect_to_login(reverse("credit_pathways:program_record", kwargs=self.kwargs), self.get_login_url())
 
     def back(self, uuid: UUID) -> HttpResponse:
@@ -134,7 +144,7 @@ class RequestCreditView(LearnerAction):
             requests = api.request_credit(user=request.user, program=program, pathways=allowed)
         except api.NotRequestable:
             raise Http404("You cannot request credit for this program.") from None
-        _say_what_happened(request, requests, waits, unknown=len(ids) - len(found))
+        _say_what_happened(request, program, requests, waits, unknown=len(ids) - len(found))
         return self.back(uuid)
 
 
@@ -145,23 +155,33 @@ def _pathway_ids(request: HttpRequest) -> list[int]:
 
 
 def _say_what_happened(
-    request: HttpRequest, requests: Sequence[UserCreditPathway], waits: Mapping[Pathway, int], unknown: int
+    request: HttpRequest,
+    program: Program,
+    requests: Sequence[UserCreditPathway],
+    waits: Mapping[Pathway, int],
+    unknown: int,
 ) -> None:
-    """Leave one message for each pathway; the page offers to try again where there is its id in ``extra_tags``."""
+    """Leave one message for each pathway."""
     for credit_request in requests:
         level, text = SAID[Status(credit_request.status)]
         if credit_request.status == Status.PENDING and conf.delivery() == "celery":
             text = QUEUED
-        names = {"pathway": credit_request.pathway.name, "institution": credit_request.pathway.org_name}
-        again = str(credit_request.pathway_id) if credit_request.status == Status.FAILED else ""
+        pathway = credit_request.pathway
+        names = {"pathway": one_line(pathway.name), "institution": one_line(pathway.org_name)}
+        again = _again(program, pathway) if credit_request.status == Status.FAILED else ""
         messages.add_message(request, level, text % names, extra_tags=again)
     for pathway, wait in waits.items():
         if wait:
-            messages.warning(request, _too_many(pathway.name, wait), extra_tags=str(pathway.pk))
+            messages.warning(request, _too_many(pathway.name, wait), extra_tags=_again(program, pathway))
     if unknown:
         messages.warning(request, _gone(unknown))
     if not waits and not unknown:
         messages.warning(request, _("Nothing was sent: choose at least one pathway."))
+
+
+def _again(program: Program, pathway: Pathway) -> str:
+    """Return the ``extra_tags`` by which the page of this program, and no other, offers to try again."""
+    return f"{program.uuid}:{pathway.pk}"
 
 
 def _gone(count: int) -> str:
@@ -176,12 +196,17 @@ def _gone(count: int) -> str:
 
 def _too_many(name: str, wait: int) -> str:
     """Return what a learner is told whom the flood guard stops for ``wait`` seconds."""
+    if wait > SECONDS_TOLD:
+        now = timezone.now()
+        later = timeuntil(now + timedelta(seconds=wait + 59), now)
+        text = _("%(name)s: too many requests. Nothing was done. Try again in %(time)s.")
+        return text % {"name": one_line(name), "time": later}
     text = ngettext(
         "%(name)s: too many requests. Nothing was done. Try again in %(count)d second.",
         "%(name)s: too many requests. Nothing was done. Try again in %(count)d seconds.",
         wait,
     )
-    return text % {"name": name, "count": wait}
+    return text % {"name": one_line(name), "count": wait}
 
 
 class ShareLinkView(LearnerAction):

@@ -143,5 +143,13 @@ def test_the_learner_without_a_record(demo):
     assert "No program records yet" in Browser(demo, "nobu").open("/records/").text
 
 
+@pytest.mark.parametrize("path", ["", "records/", "admin/login/", "mails/"])
+def test_a_strict_policy(demo, path):
+    policy = build_opener().open(demo + path).headers["Content-Security-Policy"]
+    directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
+    strict = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'"}
+    assert {name: directives[name] for name in strict} == strict
+
+
 def test_the_schema_is_served(demo):
     assert "/records/programs/{uuid}/send" in build_opener().open(f"{demo}api/schema/").read().decode()

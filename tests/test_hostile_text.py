@@ -127,7 +127,7 @@ def test_the_messages(text, hostile, client, relay):
     url = reverse("credit_pathways:request_credit", args=[program.uuid])
     page = parse(client.post(url, {"pathway": pathway.pk}, follow=True))
     assert "img" not in {tag for tag, _attributes in page.elements}
-    assert f"{' '.join(text.split())}: your request was sent to" in page.text
+    assert f"{one_line(text)}: your request was sent to" in page.text
 
 
 def test_the_csv(text, hostile, client):

@@ -9,7 +9,8 @@ import pytest
 from babel.messages.checkers import checkers
 from babel.messages.pofile import read_po
 from django.contrib.sites.models import Site
-from django.test import Client
+from django.shortcuts import render
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
@@ -131,6 +132,15 @@ class TestPages:
         assert english(browser.get(url("program_record", world.program.uuid))) == []
         assert english(browser.get(url("public_record", world.shared.uuid))) == []
 
+    def test_a_form_from_before_the_login(self, world):
+        assert english(render(RequestFactory().get("/"), "credit_pathways/nothing_done.html")) == []
+
+    def test_a_learner_without_name_and_address(self, world):
+        type(world.learner).objects.update(first_name="", last_name="", email="")
+        browser = world.browser(world.learner)
+        assert english(browser.get(url("program_record", world.program.uuid))) == []
+        assert english(browser.get(url("public_record", world.shared.uuid))) == []
+
     def test_neither_shared_nor_requestable(self, world):
         type(world.shared).objects.all().delete()
         page = url("program_record", world.program.uuid)
@@ -174,8 +184,9 @@ class TestMessages:
 
     def test_nothing_chosen_and_too_many(self, world, settings):
         assert self.act(world) == []
-        settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
-        assert self.act(world, pathway=[world.pathway.pk, world.make_pathway().pk]) == []
+        for rate in ("1/minute", "1/day"):
+            settings.CREDIT_PATHWAYS_REQUEST_RATE = rate
+            assert self.act(world, pathway=[world.pathway.pk, world.make_pathway().pk]) == []
 
     @pytest.mark.parametrize("name", ["share_link", "revoke"])
     def test_sharing(self, world, name):

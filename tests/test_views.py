@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.contrib.messages import get_messages
@@ -9,6 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse, reverse_lazy
 
+import credit_pathways
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 
 from . import factories
@@ -156,6 +159,14 @@ class TestRequestCredit:
         [(level, text)] = said(answer)
         assert (level, text[:19]) == ("warning", "500 of your choices")
 
+    @pytest.mark.parametrize(
+        ("wait", "words"), [(1, "1 second."), (120, "120 seconds."), (121, "3 minutes."), (86_400, "1 day.")]
+    )
+    def test_the_flood_guard_says_when(self, wait, words, client, program, pathway, monkeypatch):
+        monkeypatch.setattr("credit_pathways.views.seconds_to_wait", lambda _request: wait)
+        [(_level, text)] = said(client.post(url("request_credit", program), {"pathway": pathway.pk}))
+        assert text.replace("\xa0", " ").endswith(f"Nothing was done. Try again in {words}")
+
     def test_the_flood_guard_counts_pathways(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "2/minute"
         others = [factories.PathwayFactory(programs=[program]) for _number in range(2)]
@@ -200,11 +211,24 @@ class TestTryAgain:
         settings.CREDIT_PATHWAYS_REQUEST_RATE = None
         assert said(self.again(client, program))[-1][0] == "success"
 
+    def test_the_page_of_another_program_does_not_offer_it(self, client, program, pathway, relay):
+        other = factories.ProgramFactory(title="Robotics")
+        pathway.programs.add(other)
+        relay.answers["RCPT"] = "550 No"
+        client.post(url("request_credit", program), {"pathway": pathway.pk})
+        page = parse(client.get(url("program_record", other)))
+        assert len(page.messages) == 1
+        assert "Try again" not in page.buttons
+
     def test_a_message_of_the_host_has_no_button(self, client, program, pathway, rf):
         client.post(url("revoke", program))
         page = parse(client.get(url("program_record", program)))
         assert len(page.messages) == 1
         assert "Try again" not in page.buttons
+
+    def test_only_what_would_have_done_something_was_not_done(self, client, program):
+        client.logout()
+        assert said(client.get(url("request_credit", program))) == []
 
     def test_after_the_session_ended_the_learner_is_told_that_nothing_was_done(self, client, program, pathway, learner):
         client.logout()
@@ -246,6 +270,18 @@ class TestCreditRequests:
     def test_a_page_that_is_not_there(self, page, client):
         assert client.get(self.URL, {"page": page}).status_code == 404
 
+    def test_the_time_is_told_in_full(self, client, program, pathway, learner, settings):
+        row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+        type(row).objects.update(created=datetime(2026, 6, 15, 15, tzinfo=UTC))
+        settings.TIME_ZONE = "America/Bogota"
+        page = parse(client.get(self.URL))
+        assert page.rows[1][1] == "June 15, 2026, 10 a.m."
+        assert "times are those of America/Bogota" in page.text
+
+    @pytest.mark.parametrize("name", ["index", "credit_requests"])
+    def test_what_one_learner_reads_is_not_kept(self, name, client):
+        assert "no-store" in client.get(reverse(f"credit_pathways:{name}"))["Cache-Control"]
+
     def test_needs_a_login(self, client):
         client.logout()
         assert client.get(self.URL).status_code == 302
@@ -265,7 +301,10 @@ class TestSharing:
 
     def test_what_the_institutions_will_get_is_shown_before(self, client, program, pathway):
         before = parse(client.get(url("program_record", program)))
-        assert "Your record is not shared yet." in before.text_of(before.opened_by("Request credit"))
+        shown = before.text_of(before.opened_by("Request credit"))
+        assert "your name: Halima Khan" in shown
+        assert "for the answer: halima@home.example" in shown
+        assert "the link to your public record: it is made when you send" in shown
         client.post(url("share_link", program))
         page = parse(client.get(url("program_record", program)))
         shared = ProgramCertRecord.objects.get()
@@ -273,6 +312,13 @@ class TestSharing:
         assert f"https://example.com/records/programs/shared/{shared.uuid}/" in dialog
         assert "cannot be unsent" in dialog
         assert "links that you sent to institutions stop working too" in page.text_of(page.opened_by("Stop sharing"))
+
+    def test_who_has_neither_name_nor_address_is_told_so(self, client, program, pathway, learner):
+        type(learner).objects.update(first_name="", last_name="", email="")
+        page = parse(client.get(url("program_record", program)))
+        shown = page.text_of(page.opened_by("Request credit"))
+        assert "your name: halima" in shown
+        assert "no email address for the answer: your account has none" in shown
 
     def test_the_flood_guard_counts_shares_too(self, client, program, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
@@ -341,3 +387,11 @@ class TestPublicRecord:
         settings.ALLOWED_HOSTS = ["*"]
         assert client.get(url("public_record", shared), headers={"host": "nowhere.example"}).status_code == 404
         assert client.get(url("public_record", shared), headers={"host": "example.com"}).status_code == 200
+
+
+def test_nothing_moves():
+    """For those who ask for reduced motion, and so for everybody (WCAG 2.3.3)."""
+    folder = Path(credit_pathways.__file__).parent / "static/credit_pathways"
+    styles = [path.read_text() for path in folder.rglob("*.css")]
+    assert len(styles) == 2
+    assert not any(re.search("transition|animation|scroll-behavior", style) for style in styles)

@@ -59,15 +59,16 @@ def demo(loaded: tuple[Path, int], tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def visitor(chromium: Browser, demo: str) -> Iterator[Callable[..., Visitor]]:
     """Return a function that opens a browser window for somebody."""
-    contexts = []
+    visitors = []
 
     def come(language: str = "en", width: int = 1280, *, script: bool = True) -> Visitor:
         size = {"width": width, "height": 800}
         context = chromium.new_context(locale=language, viewport=size, java_script_enabled=script)
         context.set_default_timeout(10_000)
-        contexts.append(context)
-        return Visitor(context, demo, language)
+        visitors.append(Visitor(context, demo, language))
+        return visitors[-1]
 
     yield come
-    for context in contexts:
-        context.close()
+    for one in visitors:
+        one.context.close()
+    assert [one.trouble for one in visitors] == [[] for _one in visitors]

@@ -69,6 +69,27 @@ def download_it(who):
     ]
 
 
+def test_without_javascript_there_is_no_button_that_does_nothing(visitor):
+    learner, registrar = visitor(), visitor(script=False)
+    come_in(learner, "halima", STATISTICS)
+    request(learner, MASTER)
+    registrar.open(learner.link("Open as others see it").get_attribute("href").removeprefix(learner.address))
+    expect(registrar.button("Print")).to_have_count(0)
+    download_it(registrar)
+    registrar.check()
+
+
+def test_what_the_learner_prints_is_the_record(visitor):
+    who = visitor()
+    come_in(who, "halima", STATISTICS)
+    request(who, MASTER)
+    who.button("Request credit").click()
+    text = "".join(printed(who))
+    assert black("Probability") in text
+    for part in ("your request was sent to", "Send my record to", "Stop sharing", "My programs"):
+        assert black(part) not in text
+
+
 def test_a_long_record_is_printed_whole(visitor):
     """Rows are not cut in two by the end of a page, and every page has the table's head."""
     who = visitor()

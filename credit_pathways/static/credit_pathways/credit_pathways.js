@@ -2,13 +2,15 @@
 "use strict";
 
 const BUSY = "cpBusy";
+// Whoever presses again after so many milliseconds means it: the browser's own Stop tells nobody.
+const PATIENCE = 30_000;
 
 // One press sends a form once, however often the button is pressed until the answer comes.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!form.closest(".cp") || form.method === "dialog") return;
-  if (BUSY in form.dataset) return event.preventDefault();
-  form.dataset[BUSY] = "";
+  if (event.defaultPrevented || !form.closest(".cp")) return;
+  if (Date.now() - (form.dataset[BUSY] ?? 0) < PATIENCE) return event.preventDefault();
+  form.dataset[BUSY] = Date.now();
   const waiting = form.querySelector("[data-cp-waiting]");
   if (waiting) waiting.textContent = waiting.dataset.cpWaiting;
 });
