@@ -34,7 +34,7 @@ UNTRANSLATED = re.compile(
     rf"https?://\S+|[0-9a-f]{{8}}-[0-9a-f-]{{27}}|\b(UTC|ID|UUID|csv|xlsx)\b|{', '.join(COLUMNS)}"
 )
 #: Attributes that people read or hear; the only image is Django's, whose alt it does not translate.
-READ = ("title", "placeholder", "aria-label", "data-cp-waiting", "data-cp-copied", "data-cp-failed")
+READ = ("data-label", "title", "placeholder", "aria-label", "data-cp-waiting", "data-cp-copied", "data-cp-failed")
 
 
 @pytest.fixture(scope="session")
