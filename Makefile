@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-celery test test-all quality docs messages screenshots matrix requirements clean
+.PHONY: help demo demo-celery test test-all test-in-credentials quality docs messages screenshots matrix requirements clean
 
 help: ## List what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 # One environment; each stamp says that a list of requirements is in it.
 $(VENV)/%.stamp: requirements/%.txt setup.py
@@ -42,6 +42,11 @@ TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
+
+# The environment of Credentials has this checkout installed.
+test-in-credentials: ## Test the plug-in in a checkout of Credentials; CREDENTIALS and CREDENTIALS_PYTHON say where
+	cd $(CREDENTIALS) && $(CREDENTIALS_PYTHON) -m pytest -p no:cacheprovider -c pytest.ini --ds credentials.settings.test \
+		--rootdir $(CURDIR)/tests/in_credentials --confcutdir $(CURDIR)/tests/in_credentials $(CURDIR)/tests/in_credentials
 
 quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, messages, wheel, docs
 	$(BIN)/ruff format --check .

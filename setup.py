@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -23,11 +23,13 @@ setup(
     long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
     license="AGPL-3.0-only",
-    packages=find_packages(include=["credit_pathways", "credit_pathways.*"]),
+    # Folders of templates and the like are packages to Python, and setuptools wants them named.
+    packages=find_namespace_packages(include=["credit_pathways", "credit_pathways.*"]),
     include_package_data=True,
     python_requires=">=3.11",
     install_requires=requirements("base"),
-    extras_require={"celery": requirements("celery")},
+    extras_require={name: requirements(name) for name in ("celery", "discovery")},
+    entry_points={"credentials.djangoapp": ["credit_pathways = credit_pathways.apps:CreditPathwaysConfig"]},
     zip_safe=False,
     classifiers=[
         "Framework :: Django :: 5.2",

@@ -182,7 +182,7 @@ def requestable_pathways(*, program: Program) -> PathwayQuerySet:
 
 def credit_requests(*, user: Learner) -> UserCreditPathwayQuerySet:
     """Return what the learner has requested so far, newest first: to be read, and never to decide anything."""
-    requests = UserCreditPathway.objects.filter(user=user).order_by("-created", "-pk")
+    requests = UserCreditPathway.objects.filter(user=user).with_imported().order_by("-created", "-pk")
     return requests.prefetch_related("pathway", "program")
 
 

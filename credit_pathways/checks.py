@@ -29,7 +29,8 @@ def check_record_source() -> list[CheckMessage]:
         source = import_string(path)
     except (ImportError, AttributeError, TypeError) as error:
         return [_error(1, "RECORD_SOURCE", f"cannot be imported: {error}", "Give the dotted path of a class.")]
-    if isinstance(source, type) and all(callable(getattr(source, name, None)) for name in ("progress", "programs")):
+    needed = ("progress", "programs", "site_configuration")
+    if isinstance(source, type) and all(callable(getattr(source, name, None)) for name in needed):
         return []
     return [_error(1, "RECORD_SOURCE", f"names {path}, not a record source", "Subclass records.RecordSource.")]
 

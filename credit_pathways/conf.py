@@ -50,14 +50,14 @@ def request_rate() -> str | None:
     return _get("REQUEST_RATE", "15/minute")
 
 
-def platform_name(site: Site) -> str:
-    """Name of the platform as people see it."""
-    return _get("PLATFORM_NAME") or site.name
+def platform_name(site: Site, of_host: str = "") -> str:
+    """Name of the platform as people see it: the setting, else what the host says, else the site's name."""
+    return _get("PLATFORM_NAME") or of_host or site.name
 
 
-def from_address(site: Site) -> str:
-    """From address of the mails of ``site``."""
-    return _get("FROM_ADDRESS") or f"no-reply@{host_name(site.domain)}"
+def from_address(site: Site, of_host: str = "") -> str:
+    """From address of the mails of ``site``: the setting, else what the host says, else a default."""
+    return _get("FROM_ADDRESS") or of_host or f"no-reply@{host_name(site.domain)}"
 
 
 def email_language() -> str:
@@ -78,3 +78,9 @@ def link_scheme() -> str:
 def public_record_url() -> str | None:
     """Address with ``{uuid}`` of another front end that shows public records, if there is one."""
     return _get("PUBLIC_RECORD_URL")
+
+
+def oauth_client() -> dict[str, str | None]:
+    """Open edX's own settings of the LMS's OAuth provider and of this service's client, by name."""
+    names = [f"BACKEND_SERVICE_EDX_OAUTH2_{name}" for name in ("PROVIDER_URL", "KEY", "SECRET")]
+    return {name: getattr(settings, name, None) for name in names}

@@ -80,15 +80,16 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
     skips = connection.features.has_select_for_update_skip_locked
-    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
-    found = rows.annotate(link_is_alive=Exists(link)).values_list("status", "program", "link_is_alive").first()
+    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk).with_imported()
+    columns = ("status", "program", "is_imported", "link_is_alive")
+    found = rows.annotate(link_is_alive=Exists(link)).values_list(*columns).first()
     if found is None:
         # Whatever it was before, it is in flight now.
         credit_request.status = Status.PENDING
         return None
-    status, program, link_is_alive = found
+    status, program, is_imported, link_is_alive = found
     credit_request.status = status
-    return link_is_alive if status in among and program else None
+    return link_is_alive if status in among and program and not is_imported else None
 
 
 def _write_down(credit_request: UserCreditPathway, status: Status) -> None:

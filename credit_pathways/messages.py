@@ -101,7 +101,7 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
         language=language,
         context={**context, "learner_has_address": bool(reply_to)},
         options={
-            "from_address": conf.from_address(site),
+            "from_address": record.site_configuration.from_address,
             "reply_to": reply_to,
             "transactional": conf.has_transactional_channel(),
         },

@@ -172,14 +172,18 @@ class ProgramCertRecord(TimeStampedModel):
 class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
     """Queries of credit requests."""
 
+    def with_imported(self) -> UserCreditPathwayQuerySet:
+        """Annotate each request with ``is_imported``: whether it was copied from Credentials' own records app."""
+        return self.annotate(is_imported=ImportedRow.of_request())
+
     def deliverable(self) -> UserCreditPathwayQuerySet:
         """
         Return the requests whose email may leave, now or later: it never left, and the program is known.
 
         Rows from before migration 0002 have no program, so nobody knows what their email would ask for; they are
-        never delivered (ADR 0008).
+        never delivered (ADR 0008). Nor are imported rows, whose learners asked elsewhere (ADR 0017).
         """
-        return self.filter(status__in=UserCreditPathway.UNSENT, program__isnull=False)
+        return self.filter(~ImportedRow.of_request(), status__in=UserCreditPathway.UNSENT, program__isnull=False)
 
     def of_program(self, program_uuid: uuid.UUID) -> UserCreditPathwayQuerySet:
         """
@@ -266,3 +270,36 @@ class UserCreditPathway(TimeStampedModel):
     def __str__(self) -> str:
         """Return the row's number, without the learner: it may end in a log."""
         return f"{self._meta.verbose_name} {self.pk}"
+
+
+class ImportedRow(models.Model):
+    """
+    A row of Credentials' own records app that ``import_credentials_requests`` has dealt with (ADR 0017).
+
+    ``table`` and ``row_id`` name it. It is not imported again, even if its copy is gone: a public link that the
+    learner has withdrawn stays withdrawn. ``credit_request`` is its copy, if it is a credit request.
+
+    .. no_pii:
+    """
+
+    table = models.CharField(max_length=64)
+    row_id = models.BigIntegerField()
+    # Making a constraint would lock the table of requests behind every delivery that is open (ADR 0011).
+    credit_request = models.OneToOneField(
+        UserCreditPathway, on_delete=models.SET_NULL, null=True, related_name="imported_row", db_constraint=False
+    )
+
+    class Meta:
+        """A row is dealt with once, and by no person."""
+
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["table", "row_id"], name="credit_pathways_imported_once")]
+
+    def __str__(self) -> str:
+        """Return the table and the row's number."""
+        return f"{self.table} {self.row_id}"
+
+    @classmethod
+    def of_request(cls) -> Exists:
+        """Return the condition, in a query of credit requests, that the request was imported."""
+        return Exists(cls.objects.filter(credit_request=OuterRef("pk")))

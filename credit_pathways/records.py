@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 
 from django.contrib.sites.models import Site
 from django.utils.module_loading import import_string
@@ -50,6 +51,16 @@ class Progress:
     last_updated: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SiteConfiguration:
+    """What the host has written down about a site. Settings go before it; what is empty has a default."""
+
+    platform_name: str = ""
+    from_address: str = ""
+    #: Address of a page of help about learner records; without one there is no link.
+    records_help_url: str = ""
+
+
 class RecordSource(ABC):
     """What the host implements, and names in ``CREDIT_PATHWAYS_RECORD_SOURCE`` (ADR 0007)."""
 
@@ -60,6 +71,10 @@ class RecordSource(ABC):
     @abstractmethod
     def programs(self, user: Learner, site: Site) -> Iterable[Program]:
         """Return the programs of ``site`` that the learner's list shows."""
+
+    def site_configuration(self, site: Site) -> SiteConfiguration:
+        """Return what the host has written down about ``site``; nothing, if it does not say."""
+        return SiteConfiguration()
 
 
 class CatalogRecordSource(RecordSource):
@@ -100,10 +115,21 @@ class ProgramRecord:
         """The learner's address as the host has it; empty if none is known."""
         return getattr(self.user, self.user.get_email_field_name(), "") or ""
 
+    @cached_property
+    def site_configuration(self) -> SiteConfiguration:
+        """The settings and what the host has written down about the program's site, together."""
+        site = self.program.site
+        host = record_source().site_configuration(site)
+        return SiteConfiguration(
+            platform_name=conf.platform_name(site, host.platform_name),
+            from_address=conf.from_address(site, host.from_address),
+            records_help_url=host.records_help_url,
+        )
+
     @property
     def platform_name(self) -> str:
         """The platform's name as people see it."""
-        return conf.platform_name(self.program.site)
+        return self.site_configuration.platform_name
 
     @property
     def earned(self) -> int:

@@ -14,24 +14,24 @@ ROOT = Path(__file__).parent.parent
 MANAGE = [sys.executable, "manage.py"]
 
 
-def _environment(database: Path) -> dict[str, str]:
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATABASE": str(database)}
+def _environment(database: Path, settings: str = "demo.settings") -> dict[str, str]:
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": settings, "DEMO_DATABASE": str(database)}
 
 
-def load(database: Path, port: int) -> None:
+def load(database: Path, domain: str) -> None:
     """Load the demo's data, twice: the second time changes nothing."""
-    load_demo = f"load_demo --domain 127.0.0.1:{port}"
+    load_demo = f"load_demo --domain {domain}"
     for command in ("migrate --verbosity 0", load_demo, load_demo):
         arguments = [*MANAGE, *command.split()]
         subprocess.run(arguments, cwd=ROOT, env=_environment(database), check=True, capture_output=True)
 
 
 @contextmanager
-def serve(database: Path, port: int) -> Iterator[str]:
+def serve(database: Path, port: int, settings: str = "demo.settings") -> Iterator[str]:
     """Serve the demo as long as the block lasts; give its address."""
     command = [*MANAGE, "runserver", "--noreload", f"127.0.0.1:{port}"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=ROOT, env=_environment(database), **quiet) as server:
+    with subprocess.Popen(command, cwd=ROOT, env=_environment(database, settings), **quiet) as server:
         try:
             _wait_for(f"http://127.0.0.1:{port}/")
             yield f"http://127.0.0.1:{port}/"

@@ -1,9 +1,14 @@
-"""A host with Django's own user, beside an app whose models have the same names as the app's."""
+"""A host with Django's own user, beside a stand-in of Credentials, whose models have the same names as the app's."""
 
 import os
+import sys
+from pathlib import Path
 from tempfile import gettempdir
 
 import dj_database_url
+
+# Here, and not among pytest's settings, for workers and web servers are started with these settings, too.
+sys.path.append(str(Path(__file__).parent / "stand_in"))
 
 SECRET_KEY = "tests"
 ROOT_URLCONF = "tests.urls"
@@ -25,7 +30,11 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "import_export",
-    "tests.lookalike",
+    "sortedm2m",
+    "credentials.apps.core",
+    "credentials.apps.catalog",
+    "credentials.apps.credentials",
+    "credentials.apps.records",
     "credit_pathways",
 ]
 

@@ -26,7 +26,7 @@ SUPPLY_CHAIN = "Supply Chain Management"
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the demo; give its address."""
     database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
-    demo_server.load(database, port)
+    demo_server.load(database, f"127.0.0.1:{port}")
     with demo_server.serve(database, port) as address:
         yield address
 

@@ -6,7 +6,14 @@ from decimal import Decimal
 import pytest
 from django.contrib.sites.models import Site
 
-from credit_pathways.records import CatalogRecordSource, ProgramRecord, Progress, RecordSource, record_source
+from credit_pathways.records import (
+    CatalogRecordSource,
+    ProgramRecord,
+    Progress,
+    RecordSource,
+    SiteConfiguration,
+    record_source,
+)
 
 from . import factories
 from .record_source import EARNED, NOT_EARNED, FixedRecordSource
@@ -65,3 +72,47 @@ def test_a_grade_in_per_cent(fraction, percent):
 def test_a_record_is_empty_until_a_course_is_earned(courses, empty):
     progress = Progress(False, courses, None)
     assert ProgramRecord(user=None, program=None, progress=progress, shared_record=None).empty is empty
+
+
+class TestSiteConfiguration:
+    """What people see of a site: the settings, else what the host says, else a default."""
+
+    SAID = SiteConfiguration(
+        platform_name="Host", from_address="host@example.com", records_help_url="https://help.example.com"
+    )
+
+    @pytest.fixture
+    def record(self, program):
+        return ProgramRecord(user=None, program=program, progress=Progress(False, (), None), shared_record=None)
+
+    @pytest.fixture
+    def says(self, monkeypatch):
+        monkeypatch.setattr(FixedRecordSource, "site_configuration", lambda *_arguments: self.SAID)
+
+    @pytest.mark.django_db
+    def test_defaults(self, record):
+        assert record.site_configuration == SiteConfiguration(
+            platform_name="example.com", from_address="no-reply@example.com", records_help_url=""
+        )
+
+    @pytest.mark.django_db
+    def test_what_the_host_says(self, record, says):
+        assert record.site_configuration == self.SAID
+
+    @pytest.mark.django_db
+    def test_settings_go_before(self, record, says, settings):
+        settings.CREDIT_PATHWAYS_PLATFORM_NAME, settings.CREDIT_PATHWAYS_FROM_ADDRESS = "Set", "set@example.com"
+        found = record.site_configuration
+        assert (found.platform_name, found.from_address) == ("Set", "set@example.com")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_it_reaches_mail_json_and_page(self, says, client, program, pathway, relay):
+        link = {"username": "halima", "pathway_id": pathway.pk}
+        client.post(f"/records/programs/{program.uuid}/send", link, content_type="application/json")
+        assert relay.mails[0]["From"] == "host@example.com"
+        assert "Host" in relay.mails[0].get_body(("plain",)).get_content()
+        answer = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
+        assert answer["records_help_url"] == "https://help.example.com"
+        assert answer["record"]["platform_name"] == "Host"
+        page = client.get(f"/records/programs/{program.uuid}/").content.decode()
+        assert 'href="https://help.example.com"' in page

@@ -249,3 +249,19 @@ class TestProgramRecords:
         assert client.get(url("api-records-detail", shared.uuid)).status_code == 404
         assert client.get(url("api-records-detail", program.uuid), {"is_public": "true"}).status_code == 404
         assert client.get(url("api-records-detail", uuid.uuid4())).status_code == 404
+
+    @pytest.mark.parametrize("is_staff", [False, True])
+    @pytest.mark.parametrize("name", ["api-records-list", "api-records-detail"])
+    def test_nobody_reads_anothers_by_username(self, name, is_staff, client, program, learner):
+        """Credentials lets staff do so; their own record in its place would be taken for the learner's."""
+        learner.is_staff = learner.is_superuser = is_staff
+        learner.save()
+        address = url(name, program.uuid) if name.endswith("detail") else url(name)
+        assert client.get(address, {"username": "dario"}).status_code == 403
+        assert client.get(address, {"username": "halima"}).status_code == 200
+        assert client.get(address, {"username": ""}).status_code == 200
+
+    def test_a_public_record_is_everybodys(self, program, learner):
+        shared = factories.ProgramCertRecordFactory(program=program, user=learner)
+        query = {"is_public": "true", "username": "dario"}
+        assert Client().get(url("api-records-detail", shared.uuid), query).status_code == 200

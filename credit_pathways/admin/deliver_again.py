@@ -78,7 +78,7 @@ def _view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _rows() -> QuerySet[UserCreditPathway]:
     """Return the requests, each with whether its record is shared now."""
     shared = ProgramCertRecord.objects.filter(user=OuterRef("user"), program=OuterRef("program"))
-    rows = UserCreditPathway.objects.annotate(is_shared=Exists(shared))
+    rows = UserCreditPathway.objects.with_imported().annotate(is_shared=Exists(shared))
     return rows.select_related("user", "pathway", "program__site").order_by("pk")
 
 
@@ -88,6 +88,8 @@ def _refusal(row: Any) -> str:
         return _("it was sent already.")
     if row.program_id is None:
         return _("its program is not recorded.")
+    if row.is_imported:
+        return _("it was made in Credentials' own records, and imported. Its learner can ask again.")
     if not row.is_shared:
         return _("its learner does not share the record any more. Only the learner can share it again.")
     return "" if row.pathway.email else _("its pathway has no email address.")

@@ -37,11 +37,23 @@ ANSWERS = {
 
 
 class JSONView(APIView):
-    """JSON in, JSON out, for a logged-in user."""
+    """JSON in, JSON out, for a logged-in user, about that user."""
 
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
     permission_classes = (IsAuthenticated,)
+
+
+def _check_username(request: Request, username: str) -> None:
+    """Raise ``PermissionDenied`` if ``username`` is not that of the user who asks, staff or not (ADR 0005)."""
+    if username != request.user.get_username():
+        raise PermissionDenied("Only the learner can do this: username is not yours.")
+
+
+def _check_query(request: Request) -> None:
+    """Refuse Credentials' ``?username=``, by which staff read somebody's record; theirs would be taken for it."""
+    if username := request.query_params.get("username"):
+        _check_username(request, username)
 
 
 class OwnRecordView(JSONView):
@@ -54,8 +66,7 @@ class OwnRecordView(JSONView):
         """Return the validated body; 400 with each bad field named, 403 if it names another user."""
         body = self.serializer_class(data=request.data)
         body.is_valid(raise_exception=True)
-        if body.validated_data["username"] != request.user.get_username():
-            raise PermissionDenied("Only the learner can do this: username is not yours.")
+        _check_username(request, body.validated_data["username"])
         return body.validated_data
 
 
@@ -109,6 +120,7 @@ class ProgramRecordListView(JSONView):
     @extend_schema(operation_id="program_records_list", responses=serializers.ProgramListSerializer)
     def get(self, request: Request) -> Response:
         """Return them in the record source's order."""
+        _check_query(request)
         records = api.program_records(user=request.user, site=current_site(request))
         return Response(serializers.ProgramListSerializer({"enrolled_programs": records}).data)
 
@@ -135,12 +147,14 @@ class ProgramRecordDetailView(JSONView):
     def get(self, request: Request, uuid: UUID) -> Response:
         """Return the record in the shape that the Learner Record front end reads."""
         is_public = self.is_public()
+        if not is_public:
+            _check_query(request)
         record = public_record_or_404(request, uuid) if is_public else record_or_404(request, uuid)
         data = {
             "record": _public_data(record) if is_public else _own_data(record),
             "is_public": is_public,
             "uuid": uuid,
-            "records_help_url": "",
+            "records_help_url": record.site_configuration.records_help_url,
         }
         return Response(serializers.ProgramRecordSerializer(data).data)
 

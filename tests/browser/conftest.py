@@ -44,7 +44,7 @@ def chromium(executable: str) -> Iterator[Browser]:
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """Load the demo's data once; return the database, and the port for which its links are."""
     database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
-    demo_server.load(database, port)
+    demo_server.load(database, f"127.0.0.1:{port}")
     return database, port
 
 

@@ -16,7 +16,7 @@ def main(folder: Path) -> None:
     """Start the demo and take the pictures."""
     with TemporaryDirectory() as temporary, sync_playwright() as playwright:
         database, port = Path(temporary) / "db.sqlite3", free_port()
-        demo_server.load(database, port)
+        demo_server.load(database, f"127.0.0.1:{port}")
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with demo_server.serve(database, port) as address:
             size = {"width": 960, "height": 1000}

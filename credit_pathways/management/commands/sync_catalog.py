@@ -1,7 +1,8 @@
-"""``manage.py sync_catalog``: copy a site's catalog from the Discovery service."""
+"""``manage.py sync_catalog``: copy a site's catalog from the Discovery service, or from Credentials."""
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +11,46 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from credit_pathways import catalog
+from credit_pathways import catalog, discovery
+
+from ..credentials import from_credentials
+
+KINDS = ("programs", "pathways")
 
 
 class Command(BaseCommand):
-    """Read a catalog file and make the site's catalog the same."""
+    """Read a whole catalog, then make the site's catalog the same."""
 
     help = "Copy programs and pathways into the catalog. Nothing is deleted: what is gone is retired."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the file, the site and the dry run."""
-        parser.add_argument(
+        """Take where the catalog is, the site and the dry run."""
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument(
+            "--url",
+            metavar="DISCOVERY_API_ROOT",
+            help="Discovery's address, or that of its API. Needs credit-pathways[discovery] and the settings "
+            "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL, _KEY and _SECRET.",
+        )
+        source.add_argument(
             "--file",
             type=Path,
-            required=True,
             help='JSON: {"programs": ..., "pathways": ...}, each a page of Discovery\'s API or a list of its items.',
+        )
+        source.add_argument(
+            "--from-credentials", action="store_true", help="Open edX Credentials' own catalog of the site."
         )
         parser.add_argument("--site", metavar="DOMAIN", help="The site whose catalog it is; default: SITE_ID's.")
         parser.add_argument("--dry-run", action="store_true", help="Print what would change, and change nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Synchronise, print what was done, and end with status 1 if an item was skipped."""
-        items = _items(options["file"])
+        site = _site(options["site"])
+        items = _items(site, options)
         report = catalog.synchronize(
-            site=_site(options["site"]),
-            programs=tqdm(items["programs"], desc="programs", disable=None),
-            pathways=tqdm(items["pathways"], desc="pathways", disable=None),
+            site=site,
+            programs=_bar(items["programs"], "programs"),
+            pathways=_bar(items["pathways"], "pathways"),
             dry_run=options["dry_run"],
         )
         for line in report.changes:
@@ -47,10 +62,30 @@ class Command(BaseCommand):
             raise CommandError(f"{len(report.problems)} problems: what they name was skipped, all else was done.")
 
 
-def _items(file: Path) -> dict[str, list[Any]]:
+def _bar(items: Iterable[Any], name: str) -> Iterable[Any]:
+    """Show on a terminal how far the reading of ``items`` is."""
+    return tqdm(items, desc=name, disable=None)
+
+
+def _items(site: Site, options: dict[str, Any]) -> dict[str, list[Any]]:
+    if options["url"]:
+        return _from_discovery(options["url"])
+    if options["file"]:
+        return _from_file(options["file"])
+    return from_credentials("catalog").items(site)
+
+
+def _from_discovery(root: str) -> dict[str, list[Any]]:
+    try:
+        return {kind: list(_bar(discovery.items(root, kind), f"reading {kind}")) for kind in KINDS}
+    except discovery.DiscoveryError as error:
+        raise CommandError(f"Nothing was changed, for Discovery could not be read. {error}") from error
+
+
+def _from_file(file: Path) -> dict[str, list[Any]]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return {kind: _results(data[kind]) for kind in ("programs", "pathways")}
+        return {kind: _results(data[kind]) for kind in KINDS}
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,1 @@
+"""Particular hosts; nothing else in the app imports them."""

@@ -1,0 +1,52 @@
+"""A learner of Credentials, and a program that both catalogs have."""
+
+import io
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client
+
+from credit_pathways import models
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _plugin(settings):
+    """The settings that the plug-in has in Credentials; the tests' own host has others."""
+    settings.CREDIT_PATHWAYS_RECORD_SOURCE = "credit_pathways.contrib.credentials.records.CredentialsRecordSource"
+    cache.clear()
+
+
+@pytest.fixture
+def learner(db):
+    """A learner with a name and an address."""
+    user = get_user_model()(username="halima", email="halima@home.example")
+    # Credentials' user has one name in place of two.
+    name = {"full_name": "Halima Khan"} if hasattr(user, "full_name") else {"first_name": "Halima", "last_name": "Khan"}
+    for field, value in name.items():
+        setattr(user, field, value)
+    user.save()
+    return user
+
+
+@pytest.fixture
+def client(learner):
+    """A browser in which the learner is logged in."""
+    client = Client()
+    client.force_login(learner)
+    return client
+
+
+def sync():
+    """Copy Credentials' catalog; return what the command said."""
+    out = io.StringIO()
+    call_command("sync_catalog", from_credentials=True, stdout=out)
+    return out.getvalue()
+
+
+def ours(row):
+    """Return the app's row of a program or pathway of Credentials."""
+    return getattr(models, type(row).__name__).objects.select_related("site").get(site=row.site, uuid=row.uuid)

@@ -1,0 +1,81 @@
+"""``sync_catalog --from-credentials``: Credentials' own catalog, for each site."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from credit_pathways.models import Pathway, Program
+
+from . import factories
+from .conftest import ours, sync
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def catalog(db):
+    """A program of two organisations, with a pathway."""
+    organizations = [factories.OrganizationFactory(name=name) for name in ("Southfield", "Northfield")]
+    program = factories.ProgramFactory(title="Statistics", authoring_organizations=organizations)
+    pathway = factories.PathwayFactory(
+        name="Master", org_name="Northfield", email="registrar@northfield.example", programs=[program]
+    )
+    return program, pathway
+
+
+def test_everything_is_copied(catalog):
+    program, pathway = catalog
+    sync()
+    copy = ours(program)
+    assert (copy.title, copy.type, copy.school, copy.status) == (
+        "Statistics", "MicroMasters", "Southfield, Northfield", "active",
+    )  # fmt: skip
+    copy = ours(pathway)
+    assert (copy.name, copy.org_name, copy.email) == ("Master", "Northfield", "registrar@northfield.example")
+    assert (copy.pathway_type, copy.status) == ("credit", "published")
+    assert list(copy.programs.all()) == [ours(program)]
+    assert list(Pathway.objects.requestable_for(ours(program))) == [copy]
+
+
+def test_again_nothing_changes(catalog):
+    sync()
+    assert sync() == "0 changes.\n"
+
+
+def test_what_is_gone_is_retired(catalog):
+    program, pathway = catalog
+    sync()
+    uuids = program.uuid, pathway.uuid
+    pathway.delete()
+    program.delete()
+    sync()
+    assert Program.objects.get(uuid=uuids[0]).status == "retired"
+    assert Pathway.objects.get(uuid=uuids[1]).status == "retired"
+
+
+def test_each_site_has_its_own(catalog):
+    other = factories.SiteFactory()
+    elsewhere = factories.ProgramFactory(site=other, title="Elsewhere")
+    sync()
+    assert Program.objects.filter(site=other).count() == 0
+    call_command("sync_catalog", from_credentials=True, site=other.domain, stdout=io.StringIO())
+    assert ours(elsewhere).title == "Elsewhere"
+    assert Program.objects.count() == 2
+
+
+def test_the_number_of_statements_does_not_depend_on_the_catalog(catalog):
+    def statements():
+        with CaptureQueriesContext(connection) as captured:
+            sync()
+        return len(captured)
+
+    sync()
+    few = statements()
+    for _number in range(5):
+        organization = factories.OrganizationFactory()
+        factories.PathwayFactory(programs=[factories.ProgramFactory(authoring_organizations=[organization])])
+    sync()
+    assert statements() == few

@@ -1,0 +1,204 @@
+"""The plug-in as Credentials finds it, and a learner's way through it."""
+
+import csv
+import io
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.sites.models import Site
+from django.core import mail
+from django.test import Client
+from django.urls import resolve
+from edx_django_utils.plugins import add_plugins, get_plugin_apps, get_plugin_url_patterns
+
+from credit_pathways.contrib.credentials import settings as plugin
+
+from . import factories
+from .conftest import ours, sync
+
+HOST = "credentials.djangoapp"
+KINDS = ("base", "production", "devstack", "test")
+SWITCHED = "credit_pathways.contrib.credentials.urls"
+
+
+def test_the_installed_entry_point_names_the_app():
+    assert "credit_pathways.apps.CreditPathwaysConfig" in get_plugin_apps(HOST)
+
+
+def test_its_urls_are_at_records():
+    [resolver] = [url for url in get_plugin_url_patterns(HOST) if url.namespace == "credit_pathways"]
+    assert (resolver.app_name, str(resolver.pattern)) == ("credit_pathways", "^records/")
+
+
+class TestSettings:
+    """What the plug-in adds to Credentials' settings."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_they_are_added_once_however_often_it_runs(self, kind, monkeypatch):
+        settings = SimpleNamespace(INSTALLED_APPS=["rest_framework"])
+        monkeypatch.setattr("edx_django_utils.plugins.utils.import_module", _import(settings))
+        add_plugins("host.settings", HOST, kind)
+        first = dict(vars(settings))
+        add_plugins("host.settings", HOST, kind)
+        assert vars(settings) == first == {
+            "INSTALLED_APPS": ["rest_framework", "import_export"],
+            "CREDIT_PATHWAYS_RECORD_SOURCE": plugin.RECORD_SOURCE,
+        }  # fmt: skip
+
+    def test_what_the_operator_set_stays(self):
+        settings = SimpleNamespace(
+            INSTALLED_APPS=("import_export.apps.ImportExportConfig",), CREDIT_PATHWAYS_RECORD_SOURCE="operator.Source"
+        )
+        before = dict(vars(settings))
+        plugin.plugin_settings(settings)
+        assert vars(settings) == before
+
+
+def _import(settings):
+    """Return an ``import_module`` that knows the host's settings."""
+    from importlib import import_module
+
+    return lambda path: settings if path == "host.settings" else import_module(path)
+
+
+class TestURLs:
+    """Which of the two answers at ``records/``."""
+
+    def view(self, path):
+        return resolve(path).func.__module__.split(".")[0]
+
+    @pytest.mark.urls("credentials.urls")
+    def test_before_the_switch_credentials_answers_what_it_knows(self):
+        uuid = uuid4()
+        assert self.view("/records/") == self.view(f"/records/programs/{uuid.hex}/") == "credentials"
+        assert self.view(f"/records/programs/{uuid}/") == "credit_pathways"
+        assert self.view("/records/api/v1/credit_requests/") == "credit_pathways"
+
+    @pytest.mark.urls(SWITCHED)
+    def test_after_it_the_plugin_does(self):
+        uuid = uuid4()
+        for path in ("", f"programs/{uuid.hex}/", f"programs/{uuid}/", f"programs/{uuid.hex}/send"):
+            assert self.view(f"/records/{path}") == "credit_pathways"
+        assert self.view("/admin/") == "django"
+
+    @pytest.mark.urls(SWITCHED)
+    def test_every_other_url_is_credentials(self):
+        from credentials import urls
+
+        from credit_pathways.contrib.credentials import urls as switched
+
+        assert set(switched.urlpatterns) == set(urls.urlpatterns)
+        assert len(switched.urlpatterns) == len(urls.urlpatterns)
+        assert switched.handler500 is urls.handler500
+
+
+@pytest.mark.urls(SWITCHED)
+@pytest.mark.django_db(transaction=True)
+class TestLearner:
+    """A learner with grades in Credentials, by the paths that the Learner Record front end calls."""
+
+    @pytest.fixture
+    def program(self, learner):
+        factories.configure()
+        runs = factories.CourseRunFactory.create_batch(2)
+        factories.earn(runs[0], "halima", 0.914, "A")
+        return factories.ProgramFactory(title="Statistics", course_runs=runs)
+
+    @pytest.fixture
+    def pathways(self, program):
+        found = [
+            factories.PathwayFactory(name=name, email=f"{name.lower()}@university.example", programs=[program])
+            for name in ("Law", "Physics")
+        ]
+        sync()
+        return found
+
+    def send(self, client, program, pathway):
+        body = {"username": "halima", "pathway_id": ours(pathway).pk}
+        return client.post(f"/records/programs/{program.uuid.hex}/send", body, content_type="application/json")
+
+    def test_the_list(self, client, program, pathways):
+        [row] = client.get("/records/api/v1/program_records/").json()["enrolled_programs"]
+        assert row == {
+            "name": "Statistics", "uuid": str(program.uuid), "partner": "", "completed": False, "empty": False,
+        }  # fmt: skip
+
+    def test_the_record(self, client, program, pathways):
+        answer = client.get(f"/records/api/v1/program_records/{program.uuid}/?is_public=false").json()
+        record = answer["record"]
+        assert record["learner"] == {
+            "full_name": "Halima Khan", "username": "halima", "email": "halima@home.example",
+        }  # fmt: skip
+        assert [pathway["name"] for pathway in record["pathways"]] == ["Law", "Physics"]
+        assert [bool(grade["issue_date"]) for grade in record["grades"]] == [True, False]
+        assert record["grades"][0]["percent_grade"] == 0.914
+        assert (record["platform_name"], answer["records_help_url"]) == (
+            "Open Example", "https://help.open.example/records",
+        )  # fmt: skip
+
+    def test_each_request_is_a_row_and_a_mail(self, client, program, pathways):
+        for pathway in pathways:
+            answer = self.send(client, program, pathway)
+            assert (answer.status_code, answer.json()["status"]) == (200, "sent")
+        rows = client.get("/records/api/v1/credit_requests/").json()["results"]
+        assert {(row["pathway"], row["program"], row["status"]) for row in rows} == {
+            ("Law", "Statistics", "sent"), ("Physics", "Statistics", "sent"),
+        }  # fmt: skip
+        assert [message.to for message in mail.outbox] == [["law@university.example"], ["physics@university.example"]]
+        assert mail.outbox[0].from_email == "partners@open.example"
+        assert mail.outbox[0].reply_to == ["halima@home.example"]
+        assert "Open Example" in mail.outbox[0].body
+
+    def test_the_mails_link_opens_the_public_record(self, client, program, pathways):
+        self.send(client, program, pathways[0])
+        own = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
+        uuid = own["record"]["shared_program_record_uuid"]
+        link = f"https://{Site.objects.get_current().domain}/records/programs/shared/{uuid}/"
+        assert link in mail.outbox[0].body
+        anybody = Client()
+        page = anybody.get(f"/records/programs/shared/{uuid}/")
+        assert page.status_code == 200
+        assert "Halima Khan" in page.content.decode()
+        assert "91%" in page.content.decode()
+        record = anybody.get(f"/records/api/v1/program_records/{uuid}/?is_public=true").json()["record"]
+        assert (record["learner"]["username"], record["learner"]["email"], record["pathways"]) == ("", "", [])
+        table = anybody.get(f"/records/programs/shared/{uuid}/csv").content.decode()
+        assert any("course-v1:" in cell for row in csv.reader(io.StringIO(table)) for cell in row)
+
+    def test_pages_and_admin_can_be_read(self, client, program, pathways, learner):
+        assert client.get("/records/").status_code == 200
+        page = client.get(f"/records/programs/{program.uuid.hex}/").content.decode()
+        assert "https://help.open.example/records" in page
+        type(learner).objects.filter(pk=learner.pk).update(is_staff=True, is_superuser=True)
+        self.send(client, program, pathways[0])
+        for name in ("usercreditpathway", "programcertrecord", "program", "pathway"):
+            assert client.get(f"/admin/credit_pathways/{name}/").status_code == 200
+
+    def test_sharing(self, client, program, pathways):
+        url, body = f"/records/programs/{program.uuid}/share", {"username": "halima"}
+        answers = [client.post(url, body, content_type="application/json") for _time in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 200]
+        assert client.get(urlsplit(answers[0].json()["url"]).path).status_code == 200
+
+    def test_too_many(self, client, program, pathways):
+        answers = [self.send(client, program, pathways[0]).status_code for _time in range(16)]
+        assert answers == [200] * 15 + [429]
+
+    def test_a_mail_that_does_not_leave(self, client, program, pathways, settings):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", 1, 1
+        answer = self.send(client, program, pathways[0])
+        assert (answer.status_code, answer.json()["status"]) == (502, "failed")
+
+    def test_without_records_there_is_nothing(self, client, program, pathways):
+        factories.configure(records_enabled=False)
+        assert client.get("/records/api/v1/program_records/").json() == {"enrolled_programs": []}
+        assert client.get(f"/records/programs/{program.uuid}/").status_code == 404
+        assert self.send(client, program, pathways[0]).status_code == 404
+
+
+def test_the_tests_run_with_the_plugins_settings():
+    assert django_settings.CREDIT_PATHWAYS_RECORD_SOURCE == plugin.RECORD_SOURCE

@@ -1,0 +1,306 @@
+"""What a learner's record says, from Credentials' grades and certificates."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.sites.models import Site
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from credit_pathways import api
+from credit_pathways.contrib.credentials.records import CredentialsRecordSource
+from credit_pathways.records import CourseResult, SiteConfiguration
+
+from . import factories
+from .conftest import ours, sync
+from .factories import ISSUED
+
+pytestmark = pytest.mark.django_db
+
+LATER = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(db):
+    """A course run of a course with two owners."""
+    course = factories.CourseFactory(title="Probability")
+    course.owners.add(
+        factories.OrganizationFactory(name="Southfield"), factories.OrganizationFactory(name="Northfield")
+    )
+    return factories.CourseRunFactory(course=course, key="course-v1:N+P+1")
+
+
+def progress(learner, program):
+    return CredentialsRecordSource().progress(learner, ours(program))
+
+
+def program_of(*runs, **values):
+    program = factories.ProgramFactory(course_runs=runs, **values)
+    sync()
+    return program
+
+
+def only(learner, *runs):
+    """Return the one course of a program with these runs."""
+    [course] = progress(learner, program_of(*runs)).courses
+    return course
+
+
+def test_an_earned_course(learner, run):
+    factories.earn(run, "halima", 0.914, "A")
+    assert only(learner, run) == CourseResult(
+        name="Probability",
+        school="Southfield, Northfield",
+        course_id="course-v1:N+P+1",
+        attempts=1,
+        percent_grade=Decimal("0.9140"),
+        letter_grade="A",
+        issue_date=ISSUED,
+    )
+
+
+def test_the_best_of_several_attempts_gives_grade_run_and_date(learner, run):
+    second, third = factories.CourseRunFactory.create_batch(2, course=run.course)
+    factories.earn(run, "halima", 0.6, "D")
+    factories.grade(second, "halima", 0.95, "A")
+    factories.certify(second, "halima", created=LATER)
+    factories.earn(third, "halima", 0.7, "C")
+    course = only(learner, run, second, third)
+    assert (course.percent_grade, course.letter_grade) == (Decimal("0.95"), "A")
+    assert (course.course_id, course.issue_date, course.attempts) == (second.key, LATER, 3)
+
+
+def test_an_attempt_that_is_not_verified_does_not_count(learner, run):
+    second = factories.CourseRunFactory(course=run.course)
+    factories.earn(run, "halima", 0.6)
+    factories.grade(second, "halima", 0.99, verified=False)
+    factories.certify(second, "halima")
+    course = only(learner, run, second)
+    assert (course.percent_grade, course.attempts, course.course_id) == (Decimal("0.6"), 1, run.key)
+
+
+def test_a_course_is_earned_without_a_grade(learner, run):
+    factories.certify(run, "halima")
+    course = only(learner, run)
+    assert (course.percent_grade, course.letter_grade, course.attempts) == (None, "", 0)
+    assert (course.course_id, course.issue_date) == (run.key, ISSUED)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "attempts"),
+    [(None, 0), ({"status": "revoked"}, 1), ({"available": timezone.now() + timedelta(days=1)}, 0)],
+    ids=["none", "revoked", "not to be seen yet"],
+)
+def test_a_grade_without_an_awarded_certificate_is_not_shown(learner, run, certificate, attempts):
+    factories.grade(run, "halima", 0.9, "A")
+    if certificate is not None:
+        factories.certify(run, "halima", **certificate)
+    course = only(learner, run)
+    assert (course.percent_grade, course.letter_grade, course.course_id) == (None, "", "")
+    assert (course.issue_date, course.attempts) == (None, attempts)
+
+
+def test_a_revoked_best_attempt_gives_way_to_the_next(learner, run):
+    second = factories.CourseRunFactory(course=run.course)
+    factories.earn(run, "halima", 0.6)
+    factories.grade(second, "halima", 0.95)
+    factories.certify(second, "halima", status="revoked")
+    course = only(learner, run, second)
+    assert (course.percent_grade, course.attempts) == (Decimal("0.6"), 2)
+
+
+def test_the_date_is_that_from_which_the_certificate_is_seen(learner, run):
+    factories.certify(run, "halima", available=LATER)
+    assert only(learner, run).issue_date == LATER
+
+
+def test_a_date_that_staff_gave_goes_before(learner, run):
+    given = datetime(2025, 12, 24, tzinfo=UTC)
+    factories.override_date(factories.certify(run, "halima", available=LATER), given)
+    assert only(learner, run).issue_date == given
+
+
+def test_one_line_for_each_course_in_the_programs_order(learner, run):
+    other = factories.CourseRunFactory()
+    factories.earn(run, "halima")
+    courses = progress(learner, program_of(other, run, factories.CourseRunFactory(course=other.course))).courses
+    assert [course.name for course in courses] == [other.course.title, "Probability"]
+    assert [course.issue_date for course in courses] == [None, ISSUED]
+
+
+def test_a_course_without_a_title_has_its_key(learner, run):
+    run.course.title = None
+    run.course.save()
+    factories.certify(run, "halima")
+    assert only(learner, run).name == run.course.key
+
+
+def test_what_others_and_other_programs_have_does_not_count(learner, run):
+    elsewhere = factories.CourseRunFactory()
+    factories.grade(run, "halima", 0.5)
+    factories.earn(run, "dario", 0.99)
+    factories.earn(elsewhere, "halima", 0.99)
+    program_of(elsewhere)
+    course = only(learner, run)
+    assert (course.percent_grade, course.attempts, course.issue_date) == (None, 0, None)
+
+
+def test_no_grade_and_no_certificate_is_no_record(learner, run):
+    factories.grade(run, "halima", 0.5, verified=False)
+    factories.certify(run, "halima", available=timezone.now() + timedelta(days=1))
+    assert progress(learner, program_of(run)) is None
+
+
+def test_a_program_that_credentials_has_not_is_no_record(learner, run):
+    factories.earn(run, "halima")
+    program = program_of(run)
+    program.delete()
+    assert CredentialsRecordSource().progress(learner, api.Program.objects.get(uuid=program.uuid)) is None
+
+
+def test_last_updated_is_the_last_change_of_a_grade_or_certificate(learner, run):
+    factories.grade(run, "halima", 0.9, modified=LATER)
+    factories.certify(run, "halima")
+    program = program_of(run)
+    assert progress(learner, program).last_updated == LATER
+    other = factories.CourseRunFactory()
+    factories.certify(other, "halima", available=LATER + timedelta(days=1))
+    program.course_runs.add(other)
+    assert progress(learner, program).last_updated == LATER + timedelta(days=1)
+
+
+class TestCompleted:
+    """A program is completed by its certificate, once the last of its courses' can be seen."""
+
+    @pytest.fixture
+    def program(self, learner, run):
+        factories.earn(run, "halima")
+        return program_of(run)
+
+    def test_not_by_its_courses(self, learner, program):
+        assert not progress(learner, program).completed
+
+    def test_by_its_certificate(self, learner, program):
+        factories.certify_program(program, "halima")
+        assert progress(learner, program).completed
+
+    def test_not_by_a_revoked_one(self, learner, program):
+        factories.certify_program(program, "halima", status="revoked")
+        assert not progress(learner, program).completed
+
+    def test_not_by_somebody_elses(self, learner, program):
+        factories.certify_program(program, "dario")
+        assert not progress(learner, program).completed
+
+    def test_not_while_a_course_is_not_to_be_seen(self, learner, program):
+        factories.certify_program(program, "halima")
+        late = factories.CourseRunFactory()
+        factories.certify(late, "halima", available=timezone.now() + timedelta(days=1))
+        program.course_runs.add(late)
+        assert not progress(learner, program).completed
+
+
+class TestList:
+    """Which programs a learner's list shows."""
+
+    def programs(self, learner):
+        return [program.title for program in CredentialsRecordSource().programs(learner, Site.objects.get_current())]
+
+    def test_those_with_an_earned_course_by_title(self, learner, run):
+        factories.earn(run, "halima")
+        begun = factories.CourseRunFactory()
+        factories.grade(begun, "halima", 0.9)
+        for title, runs in {"B": [run], "A": [run, begun], "C": [begun], "D": []}.items():
+            program_of(*runs, title=title)
+        assert self.programs(learner) == ["A", "B"]
+
+    @pytest.mark.parametrize("certificate", [{"status": "revoked"}, {"available": timezone.now() + timedelta(days=1)}])
+    def test_none_without_an_awarded_certificate_to_be_seen(self, learner, run, certificate):
+        factories.grade(run, "halima", 0.9)
+        factories.certify(run, "halima", **certificate)
+        program_of(run)
+        assert self.programs(learner) == []
+
+    @pytest.mark.parametrize(
+        ("status", "listed"), [("active", True), ("retired", True), ("unpublished", False), ("deleted", False)]
+    )
+    def test_by_the_programs_status(self, learner, run, status, listed):
+        factories.earn(run, "halima")
+        program_of(run, title="A", status=status)
+        assert self.programs(learner) == (["A"] if listed else [])
+
+    def test_none_of_another_site(self, learner, run):
+        factories.earn(run, "halima")
+        factories.ProgramFactory(site=factories.SiteFactory(), course_runs=[run])
+        assert self.programs(learner) == []
+
+
+class TestSite:
+    """What Credentials' configuration of the site decides."""
+
+    def test_names_address_and_help(self, db):
+        factories.configure()
+        assert CredentialsRecordSource().site_configuration(Site.objects.get_current()) == SiteConfiguration(
+            platform_name="Open Example",
+            from_address="partners@open.example",
+            records_help_url="https://help.open.example/records",
+        )
+
+    def test_what_is_not_there_has_its_default(self, db):
+        site = factories.SiteFactory()
+        assert CredentialsRecordSource().site_configuration(site) == SiteConfiguration()
+        factories.configure(site, platform_name=None, partner_from_address=None, records_help_url="")
+        site = Site.objects.get(pk=site.pk)
+        assert CredentialsRecordSource().site_configuration(site) == SiteConfiguration()
+
+    def test_without_records_there_are_none(self, learner, run):
+        factories.earn(run, "halima")
+        program = program_of(run)
+        factories.configure(records_enabled=False)
+        assert progress(learner, program) is None
+        assert list(CredentialsRecordSource().programs(learner, Site.objects.get_current())) == []
+
+
+def _statements(call):
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
+
+
+def _programs(learner, *, programs, courses):
+    """Make so many programs, each with so many courses of two runs, all earned."""
+    made = []
+    for _number in range(programs):
+        course_runs = [
+            factories.CourseRunFactory(course=course)
+            for course in factories.CourseFactory.create_batch(courses)
+            for _attempt in range(2)
+        ]
+        for run in course_runs:
+            run.course.owners.add(factories.OrganizationFactory())
+            factories.earn(run, learner.username)
+        made.append(factories.ProgramFactory(course_runs=course_runs))
+    sync()
+    return [ours(program) for program in made]
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_courses(learner):
+    [few] = _programs(learner, programs=1, courses=2)
+    [many] = _programs(learner, programs=1, courses=12)
+    # Content types are looked up once in a process.
+    progress(learner, program_of(factories.CourseRunFactory()))
+    statements = [_statements(lambda p=p: CredentialsRecordSource().progress(learner, p)) for p in (few, many)]
+    assert statements[0] == statements[1] <= 7
+
+
+def test_nor_on_the_number_of_programs_in_the_list(learner):
+    factories.configure()
+    site = Site.objects.get_current()
+    _programs(learner, programs=1, courses=2)
+    api.program_records(user=learner, site=site)
+    one = _statements(lambda: api.program_records(user=learner, site=site))
+    _programs(learner, programs=5, courses=2)
+    assert _statements(lambda: api.program_records(user=learner, site=site)) == one
+    assert len(api.program_records(user=learner, site=site)) == 6

@@ -1,0 +1,179 @@
+"""``sync_catalog --url``: Discovery's API, page after page, or nothing at all."""
+
+import builtins
+import io
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from credit_pathways import discovery
+from credit_pathways.models import Pathway, Program
+
+from . import discovery_server, factories
+
+pytestmark = [
+    pytest.mark.django_db,
+    # Open edX's client tells the time in the old way.
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def service(settings):
+    """A Discovery service with five programs and three pathways, two on a page."""
+    with discovery_server.serve() as service:
+        service.items["programs"] = [
+            {
+                "uuid": str(uuid4()), "title": f"Program {number}", "type": "MicroMasters", "status": "active",
+                "authoring_organizations": [{"name": "Northfield"}], "curricula": [{"uuid": "not read"}],
+            }
+            for number in range(5)
+        ]  # fmt: skip
+        service.items["pathways"] = [
+            {
+                "uuid": str(uuid4()), "name": f"Pathway {number}", "org_name": "Northfield", "email": "r@n.example",
+                "pathway_type": "credit", "status": "published",
+                "programs": [{"uuid": program["uuid"]} for program in service.items["programs"]],
+            }
+            for number in range(3)
+        ]  # fmt: skip
+        settings.BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL = f"{service.address}/oauth2"
+        settings.BACKEND_SERVICE_EDX_OAUTH2_KEY = discovery_server.KEY
+        settings.BACKEND_SERVICE_EDX_OAUTH2_SECRET = discovery_server.SECRET
+        yield service
+
+
+def sync(service, path="", **options):
+    """Run the command; return what it said."""
+    out = io.StringIO()
+    call_command("sync_catalog", url=f"{service.address}{path}", stdout=out, stderr=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/"])
+def test_every_page_is_read(service, path):
+    sync(service, path)
+    assert [program.title for program in Program.objects.order_by("title")] == [f"Program {n}" for n in range(5)]
+    assert [pathway.programs.count() for pathway in Pathway.objects.all()] == [5, 5, 5]
+    assert [url.split("?")[0] for url in service.asked] == ["/api/v1/programs/"] * 3 + ["/api/v1/pathways/"] * 2
+
+
+def test_one_token_is_enough(service):
+    sync(service)
+    assert service.tokens == 1
+
+
+def test_again_nothing_changes(service):
+    sync(service)
+    assert sync(service) == "0 changes.\n"
+
+
+def test_a_dry_run_changes_nothing(service):
+    assert "not made (dry run)" in sync(service, dry_run=True)
+    assert not Program.objects.exists()
+
+
+def test_what_is_gone_is_retired(service):
+    sync(service)
+    del service.items["programs"][0], service.items["pathways"][1:]
+    sync(service)
+    assert Program.objects.get(title="Program 0").status == "retired"
+    assert Pathway.objects.filter(status="published").count() == 1
+
+
+def test_an_empty_catalog(service):
+    service.items = {"programs": [], "pathways": []}
+    assert sync(service) == "0 changes.\n"
+
+
+CHANGED = {"count": 9, "next": None, "results": []}
+
+FAILURES = {
+    "503": (discovery_server.fails, "503 Server Error"),
+    "a cut connection": (discovery_server.cuts, "programs/"),
+    "no answer": (discovery_server.hangs, "timed out"),
+    "not JSON": (discovery_server.babbles, "programs/"),
+    "no page": (discovery_server.says({"detail": "what?"}), "is no page"),
+    "no list": (discovery_server.says({"results": {"a": 1}}), "is no page"),
+    "fewer than announced": (discovery_server.says(CHANGED), "run it again"),
+    "a page for ever": (
+        discovery_server.says({"count": 5, "next": "https://elsewhere.example/?page=2", "results": []}),
+        "came twice",
+    ),
+    "no permission": (discovery_server.says({}, 403), "403 Client Error"),
+}
+
+
+@pytest.mark.parametrize("kind", ["programs", "pathways"])
+@pytest.mark.parametrize(("failure", "text"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_half_way_leaves_the_catalog_as_it_was(service, monkeypatch, kind, failure, text):
+    factories.PathwayFactory(name="Old", programs=[factories.ProgramFactory(title="Old")])
+    monkeypatch.setattr(discovery, "TIMEOUT", (1, 1))
+    service.instead[kind, 2] = failure
+    with pytest.raises(CommandError) as raised:
+        sync(service)
+    assert str(raised.value).startswith("Nothing was changed, for Discovery could not be read. http")
+    assert text.replace("programs", kind) in str(raised.value)
+    assert discovery_server.SECRET not in str(raised.value)
+    assert [(row.title, row.status) for row in Program.objects.all()] == [("Old", "active")]
+    assert [(row.name, row.status) for row in Pathway.objects.all()] == [("Old", "published")]
+
+
+def test_the_token_goes_to_discovery_alone(service):
+    """Its pages name an internal host, which cannot be reached and is not asked."""
+    assert "internal.invalid" in service.page("programs", 1)["next"]
+    sync(service)
+    assert Program.objects.count() == 5
+
+
+def test_a_client_that_the_lms_does_not_know(service, settings):
+    settings.BACKEND_SERVICE_EDX_OAUTH2_SECRET = "wrong"
+    with pytest.raises(CommandError, match="401 Client Error"):
+        sync(service)
+
+
+def test_nobody_at_that_address(service, settings):
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("sync_catalog", url="http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("address", ["discovery.example.com", "nonsense"])
+def test_what_is_no_address(service, address):
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("sync_catalog", url=address)
+
+
+def test_missing_settings_are_named(service, settings):
+    del settings.BACKEND_SERVICE_EDX_OAUTH2_KEY
+    settings.BACKEND_SERVICE_EDX_OAUTH2_SECRET = ""
+    with pytest.raises(CommandError, match=r"missing: \w+_KEY, \w+_SECRET"):
+        sync(service)
+
+
+def test_the_extra_is_named(service, monkeypatch):
+    """As if it were not installed."""
+    real = builtins.__import__
+
+    def absent(name, *args, **kwargs):
+        if name.startswith("edx_rest_api_client"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(CommandError, match=r"credit-pathways\[discovery\]"):
+        sync(service)
+
+
+@pytest.mark.parametrize("options", [[], ["--url=http://a.example", "--from-credentials"]], ids=len)
+def test_the_catalog_comes_from_one_place(options):
+    with pytest.raises(CommandError, match=r"required|not allowed"):
+        call_command("sync_catalog", *options)
+
+
+@pytest.mark.parametrize("command", ["sync_catalog", "import_credentials_requests"])
+def test_a_host_that_is_not_credentials(command, settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "credentials.apps.records"]
+    options = {"from_credentials": True} if command == "sync_catalog" else {}
+    with pytest.raises(CommandError, match="not Open edX Credentials"):
+        call_command(command, **options)
