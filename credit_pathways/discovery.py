@@ -33,10 +33,9 @@ def items(root: str, kind: str) -> Iterator[Any]:
         page = _page(client, f"{url}?{query}")
         read += len(page["results"])
         yield from page["results"]
-        if not page.get("next"):
+        query = page["query"]
+        if not query:
             break
-        # The query alone: behind a proxy the address may have another scheme or host, and the token is for this one.
-        query = urlsplit(page["next"]).query
     else:
         raise DiscoveryError(f"{url}?{query}: came twice")
     if page.get("count", read) != read:
@@ -62,15 +61,21 @@ def _client() -> Any:
 
 
 def _page(client: Any, url: str) -> dict[str, Any]:
-    """Return the page at ``url``: its ``results``, the address of the ``next`` one, and the ``count`` of all items."""
+    """
+    Return the page at ``url``: its ``results``, the ``count`` of all items, the ``query`` of the next page.
+
+    The query alone, if there is a next page: behind a proxy that page's address may have another scheme or host, and
+    the token is for this one.
+    """
     import requests
 
     try:
         answer = client.get(url, timeout=TIMEOUT)
         answer.raise_for_status()
         page = answer.json()
-    except (requests.RequestException, ValueError, TypeError) as error:
+        page["query"] = urlsplit(page.get("next") or "").query
+    except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
         raise DiscoveryError(f"{url}: {error or type(error).__name__}") from error
-    if not isinstance(page, dict) or not isinstance(page.get("results"), list):
+    if not isinstance(page.get("results"), list):
         raise DiscoveryError(f"{url}: is no page of Discovery's API")
     return page

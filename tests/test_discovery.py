@@ -95,6 +95,9 @@ FAILURES = {
     "no answer": (discovery_server.hangs, "timed out"),
     "not JSON": (discovery_server.babbles, "programs/"),
     "no page": (discovery_server.says({"detail": "what?"}), "is no page"),
+    "a list": (discovery_server.says([]), "programs/"),
+    "no address of the next": (discovery_server.says({"results": [], "next": 5}), "programs/"),
+    "a bad address of the next": (discovery_server.says({"results": [], "next": "http://["}), "programs/"),
     "no list": (discovery_server.says({"results": {"a": 1}}), "is no page"),
     "fewer than announced": (discovery_server.says(CHANGED), "run it again"),
     "a page for ever": (
