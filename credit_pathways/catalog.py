@@ -29,7 +29,7 @@ Items = Mapping[UUID, Mapping[str, Any] | None]
 class OrganizationItem(serializers.Serializer[Any]):
     """An authoring organisation of a program."""
 
-    name = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
 
 
 class ProgramItem(serializers.Serializer[Any]):
@@ -43,7 +43,8 @@ class ProgramItem(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row."""
-        school = ", ".join(organization["name"] for organization in attrs.pop("authoring_organizations"))
+        names = [organization["name"] for organization in attrs.pop("authoring_organizations")]
+        school = ", ".join(name for name in names if name)
         return {**attrs, "type": attrs["type"] or "", "school": school}
 
 

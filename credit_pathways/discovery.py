@@ -11,6 +11,9 @@ TIMEOUT = (5, 60)
 
 PAGE_SIZE = 100
 
+#: What an answer that is no page, or no token, brings about, beside errors of HTTP.
+ERRORS = (ValueError, TypeError, AttributeError, RecursionError, OverflowError)
+
 
 class DiscoveryError(Exception):
     """The catalog could not be read to its end."""
@@ -27,17 +30,17 @@ def items(root: str, kind: str) -> Iterator[Any]:
         DiscoveryError: an answer is late, is cut, is an error, or is no page; or the catalog changed meanwhile.
     """
     client, url = _client(), f"{_api_root(root)}/{kind}/"
-    query, asked, read = f"page=1&page_size={PAGE_SIZE}", set(), 0
-    while query not in asked:
-        asked.add(query)
+    query, read = f"page=1&page_size={PAGE_SIZE}", 0
+    seen: set[str] = set()
+    while query:
         page = _page(client, f"{url}?{query}")
+        uuids = [str(item["uuid"]) for item in page["results"] if isinstance(item, dict) and item.get("uuid")]
+        if len(seen) + len(uuids) > len(seen.union(uuids)) or (page["query"] and not page["results"]):
+            raise DiscoveryError(f"{url}?{query}: an item came twice, or none; run it again")
+        seen.update(uuids)
         read += len(page["results"])
         yield from page["results"]
         query = page["query"]
-        if not query:
-            break
-    else:
-        raise DiscoveryError(f"{url}?{query}: came twice")
     if page.get("count", read) != read:
         raise DiscoveryError(f"{url}: {read} {kind} came, but there are {page['count']}; run it again")
 
@@ -74,8 +77,8 @@ def _page(client: Any, url: str) -> dict[str, Any]:
         answer.raise_for_status()
         page = answer.json()
         page["query"] = urlsplit(page.get("next") or "").query
-    except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
+    except (*ERRORS, requests.RequestException) as error:
         raise DiscoveryError(f"{url}: {error or type(error).__name__}") from error
-    if not isinstance(page.get("results"), list):
+    if not isinstance(page.get("results"), list) or (page.get("next") and not page["query"]):
         raise DiscoveryError(f"{url}: is no page of Discovery's API")
     return page

@@ -24,6 +24,7 @@ class Discovery:
         self.instead: dict[tuple[str, int], Callable[[BaseHTTPRequestHandler], None]] = {}
         self.asked: list[str] = []
         self.tokens = 0
+        self.token: dict[str, Any] = {"access_token": TOKEN, "expires_in": 3600}
 
     def page(self, kind: str, number: int) -> dict[str, Any]:
         """Return a page as Discovery does."""
@@ -67,6 +68,13 @@ def babbles(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"<html>")
 
 
+def nests(handler: BaseHTTPRequestHandler) -> None:
+    """Answer with JSON that is deeper than anybody reads."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(b"[" * 200_000)
+
+
 def hangs(handler: BaseHTTPRequestHandler) -> None:
     """Say nothing for longer than anybody waits."""
     time.sleep(3)
@@ -90,7 +98,7 @@ def serve() -> Iterator[Discovery]:
             ]  # fmt: skip
             discovery.tokens += 1
             if known and self.path == "/oauth2/access_token":
-                answer(self, {"access_token": TOKEN, "expires_in": 3600})
+                answer(self, discovery.token)
             else:
                 answer(self, {"error": "invalid_client"}, 401)
 

@@ -87,6 +87,35 @@ def test_an_empty_catalog(service):
     assert sync(service) == "0 changes.\n"
 
 
+def test_a_client_that_may_see_no_programs_retires_none(service):
+    sync(service)
+    service.items = {"programs": [], "pathways": []}
+    with pytest.raises(CommandError, match=r"shows no programs\. Check"):
+        sync(service)
+    assert Program.objects.filter(status="active").count() == 5
+
+
+def test_an_item_without_a_uuid_is_named_and_the_others_are_read(service):
+    for item in service.items["programs"][:2]:
+        del item["uuid"]
+    with pytest.raises(CommandError, match="problems"):
+        sync(service)
+    assert Program.objects.count() == 3
+
+
+def test_a_token_that_is_none(service):
+    service.token = {"access_token": discovery_server.TOKEN, "expires_in": "1e400"}
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        sync(service)
+
+
+def test_nobody_waits_for_ever():
+    assert all(seconds > 0 for seconds in discovery.TIMEOUT)
+
+
+#: An item of the first page of either kind.
+FIRST = {"uuid": "5c2f3b1e-1111-4222-8333-444455556666"}
+
 CHANGED = {"count": 9, "next": None, "results": []}
 
 FAILURES = {
@@ -102,8 +131,17 @@ FAILURES = {
     "fewer than announced": (discovery_server.says(CHANGED), "run it again"),
     "a page for ever": (
         discovery_server.says({"count": 5, "next": "https://elsewhere.example/?page=2", "results": []}),
-        "came twice",
+        "came twice, or none",
     ),
+    "an item of the page before": (
+        lambda handler: discovery_server.answer(handler, {"count": 5, "next": None, "results": [FIRST]}),
+        "came twice, or none",
+    ),
+    "a next page without a number": (
+        discovery_server.says({"results": [], "next": "https://n.example/"}),
+        "is no page",
+    ),
+    "JSON without end": (discovery_server.nests, "programs/"),
     "no permission": (discovery_server.says({}, 403), "403 Client Error"),
 }
 
@@ -113,6 +151,7 @@ FAILURES = {
 def test_a_failure_half_way_leaves_the_catalog_as_it_was(service, monkeypatch, kind, failure, text):
     factories.PathwayFactory(name="Old", programs=[factories.ProgramFactory(title="Old")])
     monkeypatch.setattr(discovery, "TIMEOUT", (1, 1))
+    service.items[kind][0]["uuid"] = FIRST["uuid"]
     service.instead[kind, 2] = failure
     with pytest.raises(CommandError) as raised:
         sync(service)

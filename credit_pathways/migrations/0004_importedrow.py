@@ -4,6 +4,23 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+BATCH = 1000
+
+
+def delete_copies(apps, schema_editor):
+    """
+    Delete the imported credit requests: without ImportedRow they would be delivered, and imported once more.
+
+    Their originals are in Credentials' own table.
+    """
+    rows = apps.get_model("credit_pathways", "ImportedRow").objects.using(schema_editor.connection.alias)
+    requests = apps.get_model("credit_pathways", "UserCreditPathway").objects.using(schema_editor.connection.alias)
+    copies = rows.filter(credit_request__isnull=False).order_by("pk").values_list("pk", "credit_request")
+    while batch := dict(copies[:BATCH]):
+        requests.filter(pk__in=batch.values()).delete()
+        rows.filter(pk__in=batch).delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -24,4 +41,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('table', 'row_id'), name='credit_pathways_imported_once')],
             },
         ),
+        migrations.RunPython(migrations.RunPython.noop, delete_copies),
     ]

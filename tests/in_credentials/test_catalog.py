@@ -40,6 +40,13 @@ def test_everything_is_copied(catalog):
     assert list(Pathway.objects.requestable_for(ours(program))) == [copy]
 
 
+def test_an_organisation_without_a_name_is_left_out(db):
+    nameless = factories.OrganizationFactory(name="")
+    program = factories.ProgramFactory(authoring_organizations=[nameless, factories.OrganizationFactory(name="North")])
+    sync()
+    assert ours(program).school == "North"
+
+
 def test_again_nothing_changes(catalog):
     sync()
     assert sync() == "0 changes.\n"

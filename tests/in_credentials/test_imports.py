@@ -9,7 +9,8 @@ from credentials.apps.records import models as host
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from credit_pathways import api
 from credit_pathways.contrib.credentials import imports
@@ -74,6 +75,23 @@ def test_a_request_keeps_what_it_says(request_, learner, program, pathway):
     row = UserCreditPathway.objects.get()
     assert (row.user, row.program, row.pathway) == (learner, ours(program), ours(pathway))
     assert (row.status, row.created, row.modified) == ("sent", CREATED, MODIFIED)
+
+
+def test_a_status_that_is_neither_is_not_taken_for_sent(request_):
+    dated(request_, status="whatever")
+    copy()
+    assert UserCreditPathway.objects.get().status == "pending"
+
+
+def test_a_link_and_a_request_of_the_same_number(link, request_):
+    dated(link, id=7)
+    dated(request_, id=7)
+    assert copy() == "1 public links and 1 credit requests copied, 0 updated.\n"
+
+
+def test_the_same_link_that_is_there_is_no_problem(link, learner, program):
+    ProgramCertRecord.objects.create(user=learner, program=ours(program), uuid=LINK)
+    assert copy() == "0 public links and 0 credit requests copied, 0 updated.\n"
 
 
 def test_a_null_program_stays_null(request_):
@@ -213,6 +231,36 @@ def test_each_sites_programs_are_its_own(link, learner, program):
     assert {row.program for row in ProgramCertRecord.objects.all()} == {ours(program), ours(other)}
 
 
+def test_the_second_time_reads_rows_together(request_, learner, pathway):
+    def statements():
+        with CaptureQueriesContext(connection) as captured:
+            copy()
+        return len(captured)
+
+    copy()
+    one = statements()
+    host.UserCreditPathway.objects.bulk_create(
+        host.UserCreditPathway(user=learner, pathway=pathway, program=None) for _number in range(4)
+    )
+    copy()
+    assert statements() == one
+
+
+def test_a_rollback_of_the_migration_leaves_nothing_to_deliver_or_to_double(request_, link, learner):
+    dated(request_, status="")
+    own = UserCreditPathway.objects.create(
+        user=learner, pathway=ours(request_.pathway), program=ours(request_.program), status="failed"
+    )
+    copy()
+    try:
+        call_command("migrate", "credit_pathways", "0003", verbosity=0)
+    finally:
+        call_command("migrate", "credit_pathways", verbosity=0)
+    assert list(UserCreditPathway.objects.all()) == [own]
+    assert ProgramCertRecord.objects.get().uuid == LINK
+    assert copy() == "0 public links and 1 credit requests copied, 0 updated.\n"
+
+
 def test_more_than_a_batch(request_, learner, pathway, program, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 2)
     rows = host.UserCreditPathway.objects.bulk_create(
@@ -237,4 +285,4 @@ def test_two_at_once_do_not_double(request_, monkeypatch):
         copy()
     assert isinstance(raised.value.__cause__, IntegrityError)
     copy()
-    assert UserCreditPathway.objects.count() <= 1
+    assert UserCreditPathway.objects.count() == 1

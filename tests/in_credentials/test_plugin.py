@@ -4,14 +4,14 @@ import csv
 import io
 from types import SimpleNamespace
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.sites.models import Site
 from django.core import mail
 from django.test import Client
-from django.urls import resolve
+from django.urls import Resolver404, resolve, reverse
 from edx_django_utils.plugins import add_plugins, get_plugin_apps, get_plugin_url_patterns
 
 from credit_pathways.contrib.credentials import settings as plugin
@@ -47,6 +47,11 @@ class TestSettings:
             "INSTALLED_APPS": ["rest_framework", "import_export"],
             "CREDIT_PATHWAYS_RECORD_SOURCE": plugin.RECORD_SOURCE,
         }  # fmt: skip
+
+    def test_apps_in_a_tuple_and_one_of_a_like_name(self):
+        settings = SimpleNamespace(INSTALLED_APPS=("my_import_export",))
+        plugin.plugin_settings(settings)
+        assert settings.INSTALLED_APPS == ["my_import_export", "import_export"]
 
     def test_what_the_operator_set_stays(self):
         settings = SimpleNamespace(
@@ -90,9 +95,24 @@ class TestURLs:
 
         from credit_pathways.contrib.credentials import urls as switched
 
-        assert set(switched.urlpatterns) == set(urls.urlpatterns)
-        assert len(switched.urlpatterns) == len(urls.urlpatterns)
+        changed = {old.namespace for old, new in zip(urls.urlpatterns, switched.urlpatterns, strict=True) if old != new}
+        assert changed == {"records"}
         assert switched.handler500 is urls.handler500
+
+    @pytest.mark.urls(SWITCHED)
+    def test_after_it_credentials_own_records_answer_nothing(self):
+        """Its router takes more spellings of a uuid, and opens links that are withdrawn."""
+        uuid = uuid4().hex
+        for name in (f"{uuid}.json", f"{{{uuid}}}/", f"urn:uuid:{uuid}/", f"{uuid[:8]}--{uuid[8:]}/", "x/"):
+            with pytest.raises(Resolver404):
+                resolve(f"/records/api/v1/program_records/{name}")
+        with pytest.raises(Resolver404):
+            resolve("/records/api/v1/program_records.json")
+
+    @pytest.mark.urls(SWITCHED)
+    def test_after_it_credentials_own_names_are_known(self):
+        uuid = uuid4().hex
+        assert reverse("records:private_programs", args=[uuid]) == f"/records/programs/{uuid}/"
 
 
 @pytest.mark.urls(SWITCHED)
@@ -168,6 +188,26 @@ class TestLearner:
         table = anybody.get(f"/records/programs/shared/{uuid}/csv").content.decode()
         assert any("course-v1:" in cell for row in csv.reader(io.StringIO(table)) for cell in row)
 
+    def test_a_withdrawn_link_is_dead_in_every_spelling(self, client, program, pathways):
+        self.send(client, program, pathways[0])
+        own = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
+        uuid = UUID(own["record"]["shared_program_record_uuid"])
+        client.post(f"/records/programs/{program.uuid}/revoke")
+        for name in (uuid.hex, str(uuid), f"{uuid.hex}.json", f"{{{uuid.hex}}}", f"urn:uuid:{uuid.hex}"):
+            for end in ("", "/"):
+                url = f"/records/api/v1/program_records/{name}{end}"
+                assert Client().get(url, {"is_public": "true"}, follow=True).status_code == 404, url
+                assert Client().get(f"/records/programs/shared/{name}{end}", follow=True).status_code == 404
+
+    def test_a_link_without_its_last_slash(self, client, program, pathways):
+        """So the front end writes it."""
+        url = client.post(
+            f"/records/programs/{program.uuid}/share", {"username": "halima"}, content_type="application/json"
+        ).json()["url"]
+        answer = Client().get(urlsplit(url).path.rstrip("/"), follow=True)
+        assert answer.redirect_chain[-1][0] == urlsplit(url).path
+        assert answer.status_code == 200
+
     def test_pages_and_admin_can_be_read(self, client, program, pathways, learner):
         assert client.get("/records/").status_code == 200
         page = client.get(f"/records/programs/{program.uuid.hex}/").content.decode()
@@ -201,4 +241,5 @@ class TestLearner:
 
 
 def test_the_tests_run_with_the_plugins_settings():
+    """In the real Credentials nothing but the plug-in has set it."""
     assert django_settings.CREDIT_PATHWAYS_RECORD_SOURCE == plugin.RECORD_SOURCE

@@ -1,10 +1,13 @@
 """What a learner's record says, from Credentials' grades and certificates."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from credentials.apps.credentials.models import UserCredential
 from django.contrib.sites.models import Site
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -171,6 +174,34 @@ def test_last_updated_is_the_last_change_of_a_grade_or_certificate(learner, run)
     assert progress(learner, program).last_updated == LATER + timedelta(days=1)
 
 
+def test_a_revocation_is_a_change(learner, run):
+    factories.certify(run, "halima", status="revoked", created=LATER)
+    assert progress(learner, program_of(run)).last_updated == LATER
+
+
+def test_a_grade_of_nothing_goes_before_none(learner, run):
+    second = factories.CourseRunFactory(course=run.course)
+    factories.certify(run, "halima")
+    factories.earn(second, "halima", 0, "")
+    course = only(learner, run, second)
+    assert (course.course_id, course.percent_grade, course.letter_grade) == (second.key, 0, "")
+
+
+def test_the_same_program_of_two_sites(learner, run):
+    site = factories.SiteFactory()
+    mine = program_of(run)
+    other = factories.ProgramFactory(site=site, uuid=mine.uuid, course_runs=[factories.CourseRunFactory()])
+    call_command("sync_catalog", from_credentials=True, site=site.domain, stdout=io.StringIO())
+    factories.earn(run, "halima")
+    factories.certify_program(mine, "halima")
+    assert progress(learner, mine).completed
+    assert progress(learner, other) is None
+    assert list(CredentialsRecordSource().programs(learner, site)) == []
+    assert list(CredentialsRecordSource().programs(learner, mine.site)) == [ours(mine)]
+    other.course_runs.add(run)
+    assert not progress(learner, other).completed
+
+
 class TestCompleted:
     """A program is completed by its certificate, once the last of its courses' can be seen."""
 
@@ -193,6 +224,11 @@ class TestCompleted:
     def test_not_by_somebody_elses(self, learner, program):
         factories.certify_program(program, "dario")
         assert not progress(learner, program).completed
+
+    def test_the_date_that_staff_gave_a_course_does_not_matter(self, learner, program, run):
+        factories.override_date(UserCredential.objects.get(username="halima"), timezone.now() + timedelta(days=1))
+        factories.certify_program(program, "halima")
+        assert progress(learner, program).completed
 
     def test_not_while_a_course_is_not_to_be_seen(self, learner, program):
         factories.certify_program(program, "halima")

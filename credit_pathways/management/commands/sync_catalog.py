@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from credit_pathways import catalog, discovery
+from credit_pathways.models import Program
 
 from ..credentials import from_credentials
 
@@ -69,17 +70,20 @@ def _bar(items: Iterable[Any], name: str) -> Iterable[Any]:
 
 def _items(site: Site, options: dict[str, Any]) -> dict[str, list[Any]]:
     if options["url"]:
-        return _from_discovery(options["url"])
+        return _from_discovery(site, options["url"])
     if options["file"]:
         return _from_file(options["file"])
     return from_credentials("catalog").items(site)
 
 
-def _from_discovery(root: str) -> dict[str, list[Any]]:
+def _from_discovery(site: Site, root: str) -> dict[str, list[Any]]:
     try:
-        return {kind: list(_bar(discovery.items(root, kind), f"reading {kind}")) for kind in KINDS}
+        items = {kind: list(_bar(discovery.items(root, kind), f"reading {kind}")) for kind in KINDS}
     except discovery.DiscoveryError as error:
         raise CommandError(f"Nothing was changed, for Discovery could not be read. {error}") from error
+    if not items["programs"] and Program.objects.filter(site=site, status=Program.Status.ACTIVE).exists():
+        raise CommandError("Nothing was changed, for Discovery shows no programs. Check what the OAuth client may see.")
+    return items
 
 
 def _from_file(file: Path) -> dict[str, list[Any]]:
