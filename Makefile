@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-celery test test-all test-in-credentials quality docs messages screenshots matrix requirements clean
+.PHONY: help demo demo-celery test test-all bench bench-all test-in-credentials quality docs messages screenshots matrix requirements clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -42,6 +42,13 @@ TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
+
+bench: $(VENV)/test.stamp ## Measure what learners wait for, on SQLite, beside the least work that does the same
+	$(BIN)/python -m benchmarks.learner --json bench-sqlite.json
+
+bench-all: $(VENV)/services.stamp bench ## The same on PostgreSQL and MariaDB
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.learner --json bench-postgresql.json
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.learner --json bench-mariadb.json
 
 # The environment of Credentials has this checkout installed.
 test-in-credentials: ## Test the plug-in in a checkout of Credentials; CREDENTIALS and CREDENTIALS_PYTHON say where

@@ -1,0 +1,223 @@
+"""
+The floors: for each case the least work that does the same job.
+
+Each is a Django view behind the same middleware as the app's, for a request that nobody parses is not the same job. In
+it there is raw SQL for the rows that cannot be done without, on one connection, and what is shown of them: one message
+that was rendered before, or the app's own template. No ORM, no serializers, no edx-ace, no checks of what was sent.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from django.core import mail
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from credit_pathways.records import Progress
+from tests.record_source import FixedRecordSource
+from tests.urls import urlpatterns as of_host
+
+SESSION = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
+USER = "SELECT id, username, first_name, last_name, email FROM auth_user WHERE id = %s"
+PROGRAM = (
+    "SELECT p.id, p.title, p.type, p.school, s.domain, s.name FROM credit_pathways_program p"
+    " JOIN django_site s ON s.id = p.site_id WHERE p.site_id = %s AND p.uuid = %s"
+)
+LINK = "SELECT uuid FROM credit_pathways_programcertrecord WHERE program_id = %s AND user_id = %s"
+PATHWAYS = (
+    "SELECT w.id, w.name, w.org_name, w.email FROM credit_pathways_pathway w"
+    " JOIN credit_pathways_pathway_programs l ON l.pathway_id = w.id WHERE l.program_id = %s AND w.site_id = %s"
+    " AND w.status = 'published' AND w.pathway_type = 'credit' AND w.email <> ''"
+)
+SHARED = (
+    "SELECT u.id, u.username, u.first_name, u.last_name, u.email, p.id, p.title, p.type, p.school, s.domain, s.name"
+    " FROM credit_pathways_programcertrecord r JOIN auth_user u ON u.id = r.user_id"
+    " JOIN credit_pathways_program p ON p.id = r.program_id JOIN django_site s ON s.id = p.site_id WHERE r.uuid = %s"
+)
+PROGRAMS = "SELECT id, uuid, title, type, school FROM credit_pathways_program WHERE site_id = %s ORDER BY title"
+LINKS = "SELECT program_id FROM credit_pathways_programcertrecord WHERE user_id = %s"
+INSERT = (
+    "INSERT INTO credit_pathways_usercreditpathway (created, modified, status, user_id, pathway_id, program_id)"
+    " VALUES (%s, %s, 'pending', %s, %s, %s)"
+)
+INSERT_LINK = (
+    "INSERT INTO credit_pathways_programcertrecord (created, modified, uuid, program_id, user_id)"
+    " VALUES (%s, %s, %s, %s, %s)"
+)
+UPDATE = "UPDATE credit_pathways_usercreditpathway SET status = 'sent', modified = %s WHERE id = %s"
+
+
+def _uuid(value: UUID) -> Any:
+    """Return a uuid as the database's own type, or as the text that it keeps."""
+    return value if connection.features.has_native_uuid_field else value.hex
+
+
+def _one(cursor: Any, sql: str, *params: Any) -> Sequence[Any]:
+    cursor.execute(sql, params)
+    return cursor.fetchone()
+
+
+def _user(cursor: Any, request: HttpRequest) -> Any:
+    """Read session and user by their keys; the session's data is signed, which is read as the host reads it."""
+    key = request.COOKIES["sessionid"]
+    (data,) = _one(cursor, SESSION, key, timezone.now())
+    user_id = request.session.decode(data)["_auth_user_id"]  # type: ignore[attr-defined]
+    names = ("pk", "username", "first_name", "last_name", "email")
+    user = dict(zip(names, _one(cursor, USER, user_id), strict=True))
+    return SimpleNamespace(**user, get_username=user["username"])
+
+
+def _program(cursor: Any, uuid: UUID) -> Any:
+    names = ("pk", "title", "type", "school", "domain", "platform_name")
+    return SimpleNamespace(uuid=uuid, **dict(zip(names, _one(cursor, PROGRAM, 1, _uuid(uuid)), strict=True)))
+
+
+def _message(address: str) -> mail.EmailMultiAlternatives:
+    """Return a message as long as the app's, rendered before."""
+    message = mail.EmailMultiAlternatives("Request", "text " * 120, "no-reply@example.com", [address])
+    message.attach_alternative("<p>" + "text " * 200, "text/html")
+    return message
+
+
+MESSAGE = _message("registrar@example.com")
+
+
+def _request(cursor: Any, user_id: int, pathway_id: int, program_id: int) -> int:
+    now = timezone.now()
+    params = (now, now, user_id, pathway_id, program_id)
+    if connection.vendor == "postgresql":
+        return _one(cursor, f"{INSERT} RETURNING id", *params)[0]
+    cursor.execute(INSERT, params)
+    return cursor.lastrowid
+
+
+@csrf_exempt
+def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
+    """Read five rows, write one before the mail and change it afterwards."""
+    pathway_id = json.loads(request.body)["pathway_id"]
+    with connection.cursor() as cursor:
+        user, program = _user(cursor, request), _program(cursor, uuid)
+        _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
+        if not _one(cursor, LINK, program.pk, user.pk):
+            now = timezone.now()
+            cursor.execute(INSERT_LINK, (now, now, _uuid(UUID(int=user.pk)), program.pk, user.pk))
+        pk = _request(cursor, user.pk, pathway_id, program.pk)
+        mail.get_connection().send_messages([MESSAGE])
+        cursor.execute(UPDATE, (timezone.now(), pk))
+    return JsonResponse({"id": pk, "status": "sent"})
+
+
+@csrf_exempt
+def form(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Do the same for several pathways, each with its mail."""
+    ids = [int(pk) for pk in request.POST.getlist("pathway")]
+    with connection.cursor() as cursor:
+        user, program = _user(cursor, request), _program(cursor, uuid)
+        cursor.execute(PATHWAYS, (program.pk, 1))
+        cursor.fetchall()
+        _one(cursor, LINK, program.pk, user.pk)
+        for pathway_id in ids:
+            pk = _request(cursor, user.pk, pathway_id, program.pk)
+            mail.get_connection().send_messages([MESSAGE])
+            cursor.execute(UPDATE, (timezone.now(), pk))
+    return HttpResponse(status=302, headers={"Location": "/"})
+
+
+def _progress() -> Progress:
+    return FixedRecordSource().progress(SimpleNamespace(username=""), None)  # type: ignore[arg-type,return-value]
+
+
+def _record(user: Any, program: Any) -> Any:
+    """Return what the templates show, without the app's objects."""
+    progress = _progress()
+    earned = sum(course.issue_date is not None for course in progress.courses)
+    site = SimpleNamespace(records_help_url="")
+    return SimpleNamespace(
+        user=user, program=program, progress=progress, full_name=f"{user.first_name} {user.last_name}", earned=earned,
+        empty=not earned, platform_name=program.platform_name, site_configuration=site,
+    )  # fmt: skip
+
+
+def page(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Read four rows and the pathways; show them in the app's template."""
+    with connection.cursor() as cursor:
+        user, program = _user(cursor, request), _program(cursor, uuid)
+        (link,) = _one(cursor, LINK, program.pk, user.pk)
+        cursor.execute(PATHWAYS, (program.pk, 1))
+        pathways = [SimpleNamespace(pk=pk, name=name, org_name=org) for pk, name, org, _email in cursor.fetchall()]
+    context = {"record": _record(user, program), "pathways": pathways, "public_url": f"https://{program.domain}/{link}"}
+    return HttpResponse(render_to_string("credit_pathways/program_record.html", context, request))
+
+
+def record_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
+    """Read the same rows, and give them as JSON."""
+    with connection.cursor() as cursor:
+        user, program = _user(cursor, request), _program(cursor, uuid)
+        (link,) = _one(cursor, LINK, program.pk, user.pk)
+        cursor.execute(PATHWAYS, (program.pk, 1))
+        pathways = [{"name": name, "id": pk, "status": ""} for pk, name, _org, _email in cursor.fetchall()]
+    record = _record(user, program)
+    data = {
+        "learner": vars(user), "program": {"name": program.title, "school": program.school}, "pathways": pathways,
+        "grades": [vars(course) for course in record.progress.courses], "shared_program_record_uuid": link,
+    }  # fmt: skip
+    return JsonResponse({"record": data, "is_public": False, "uuid": uuid})
+
+
+def _shared(uuid: UUID) -> Any:
+    names = ("pk", "title", "type", "school", "domain", "platform_name")
+    with connection.cursor() as cursor:
+        row = _one(cursor, SHARED, _uuid(uuid))
+    user = SimpleNamespace(pk=row[0], get_username=row[1], first_name=row[2], last_name=row[3], email=row[4])
+    return _record(user, SimpleNamespace(**dict(zip(names, row[5:], strict=True))))
+
+
+def public_record(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Read one row; show it in the app's template."""
+    context = {"record": _shared(uuid), "uuid": uuid, "public_url": f"https://example.com/{uuid}"}
+    return HttpResponse(render_to_string("credit_pathways/public_record.html", context, request))
+
+
+def public_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Read one row, and give it as CSV."""
+    record, text = _shared(uuid), io.StringIO()
+    lines = [[record.full_name, record.program.title], *(vars(course).values() for course in record.progress.courses)]
+    csv.writer(text).writerows(lines)
+    return HttpResponse(text.getvalue(), content_type="text/csv")
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """Read the programs and the keys of those that are shared; show them in the app's template."""
+    with connection.cursor() as cursor:
+        user = _user(cursor, request)
+        cursor.execute(LINKS, [user.pk])
+        shared = {key for (key,) in cursor.fetchall()}
+        cursor.execute(PROGRAMS, [1])
+        rows = cursor.fetchall()
+    records = []
+    for pk, uuid, title, kind, school in rows:
+        program = SimpleNamespace(pk=pk, uuid=uuid, title=title, type=kind, school=school, platform_name="")
+        records.append(_record(user, program))
+        records[-1].shared_record = pk in shared
+    return HttpResponse(render_to_string("credit_pathways/index.html", {"records": records}, request))
+
+
+urlpatterns = [
+    *of_host,
+    path("floor/<uuid:uuid>/send", send),
+    path("floor/<uuid:uuid>/form", form),
+    path("floor/<uuid:uuid>/page", page),
+    path("floor/<uuid:uuid>/json", record_json),
+    path("floor/<uuid:uuid>/public", public_record),
+    path("floor/<uuid:uuid>/csv", public_csv),
+    path("floor/index", index),
+]
