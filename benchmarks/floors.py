@@ -22,7 +22,6 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from credit_pathways.records import Progress
 from tests.record_source import FixedRecordSource
 from tests.urls import urlpatterns as of_host
 
@@ -32,6 +31,8 @@ PROGRAM = (
     "SELECT p.id, p.title, p.type, p.school, s.domain, s.name FROM credit_pathways_program p"
     " JOIN django_site s ON s.id = p.site_id WHERE p.site_id = %s AND p.uuid = %s"
 )
+#: What the templates call the columns of a program and its site.
+PROGRAM_COLUMNS = ("pk", "title", "type", "school", "domain", "platform_name")
 LINK = "SELECT uuid FROM credit_pathways_programcertrecord WHERE program_id = %s AND user_id = %s"
 PATHWAYS = (
     "SELECT w.id, w.name, w.org_name, w.email FROM credit_pathways_pathway w"
@@ -77,27 +78,30 @@ def _user(cursor: Any, request: HttpRequest) -> Any:
 
 
 def _program(cursor: Any, uuid: UUID) -> Any:
-    names = ("pk", "title", "type", "school", "domain", "platform_name")
-    return SimpleNamespace(uuid=uuid, **dict(zip(names, _one(cursor, PROGRAM, 1, _uuid(uuid)), strict=True)))
+    row = _one(cursor, PROGRAM, 1, _uuid(uuid))
+    return SimpleNamespace(uuid=uuid, **dict(zip(PROGRAM_COLUMNS, row, strict=True)))
 
 
-def _message(address: str) -> mail.EmailMultiAlternatives:
-    """Return a message as long as the app's, rendered before."""
-    message = mail.EmailMultiAlternatives("Request", "text " * 120, "no-reply@example.com", [address])
-    message.attach_alternative("<p>" + "text " * 200, "text/html")
-    return message
+#: As long as the app's, rendered before.
+MESSAGE = mail.EmailMultiAlternatives("Request", "text " * 120, "no-reply@example.com", ["registrar@example.com"])
+MESSAGE.attach_alternative("<p>" + "text " * 200, "text/html")
 
 
-MESSAGE = _message("registrar@example.com")
-
-
-def _request(cursor: Any, user_id: int, pathway_id: int, program_id: int) -> int:
-    now = timezone.now()
-    params = (now, now, user_id, pathway_id, program_id)
+def _insert(cursor: Any, *params: Any) -> int:
+    """Write the row, and return its key."""
     if connection.vendor == "postgresql":
         return _one(cursor, f"{INSERT} RETURNING id", *params)[0]
     cursor.execute(INSERT, params)
     return cursor.lastrowid
+
+
+def _request(cursor: Any, user_id: int, pathway_id: int, program_id: int) -> int:
+    """Write the row, send the message, change the row; return its key."""
+    now = timezone.now()
+    pk = _insert(cursor, now, now, user_id, pathway_id, program_id)
+    mail.get_connection().send_messages([MESSAGE])
+    cursor.execute(UPDATE, (timezone.now(), pk))
+    return pk
 
 
 @csrf_exempt
@@ -111,8 +115,6 @@ def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
             now = timezone.now()
             cursor.execute(INSERT_LINK, (now, now, _uuid(UUID(int=user.pk)), program.pk, user.pk))
         pk = _request(cursor, user.pk, pathway_id, program.pk)
-        mail.get_connection().send_messages([MESSAGE])
-        cursor.execute(UPDATE, (timezone.now(), pk))
     return JsonResponse({"id": pk, "status": "sent"})
 
 
@@ -126,19 +128,14 @@ def form(request: HttpRequest, uuid: UUID) -> HttpResponse:
         cursor.fetchall()
         _one(cursor, LINK, program.pk, user.pk)
         for pathway_id in ids:
-            pk = _request(cursor, user.pk, pathway_id, program.pk)
-            mail.get_connection().send_messages([MESSAGE])
-            cursor.execute(UPDATE, (timezone.now(), pk))
+            _request(cursor, user.pk, pathway_id, program.pk)
     return HttpResponse(status=302, headers={"Location": "/"})
-
-
-def _progress() -> Progress:
-    return FixedRecordSource().progress(SimpleNamespace(username=""), None)  # type: ignore[arg-type,return-value]
 
 
 def _record(user: Any, program: Any) -> Any:
     """Return what the templates show, without the app's objects."""
-    progress = _progress()
+    progress = FixedRecordSource().progress(user, program)
+    assert progress is not None
     earned = sum(course.issue_date is not None for course in progress.courses)
     site = SimpleNamespace(records_help_url="")
     return SimpleNamespace(
@@ -174,11 +171,11 @@ def record_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
 
 
 def _shared(uuid: UUID) -> Any:
-    names = ("pk", "title", "type", "school", "domain", "platform_name")
     with connection.cursor() as cursor:
         row = _one(cursor, SHARED, _uuid(uuid))
-    user = SimpleNamespace(pk=row[0], get_username=row[1], first_name=row[2], last_name=row[3], email=row[4])
-    return _record(user, SimpleNamespace(**dict(zip(names, row[5:], strict=True))))
+    names = {"username": row[1], "get_username": row[1], "first_name": row[2], "last_name": row[3]}
+    user = SimpleNamespace(pk=row[0], email=row[4], **names)
+    return _record(user, SimpleNamespace(**dict(zip(PROGRAM_COLUMNS, row[5:], strict=True))))
 
 
 def public_record(request: HttpRequest, uuid: UUID) -> HttpResponse:

@@ -49,14 +49,14 @@ def measure(case: Case) -> Figures:
         case.work()
     statements = sum(not query["sql"].startswith(CONTROL) for query in captured)
     gc.collect()
-    turns = [(_timed(case.work), _timed(case.floor)) for _run in range(case.runs)]
+    turns = [(timed(case.work), timed(case.floor)) for _run in range(case.runs)]
     works, floors = sorted(work for work, _floor in turns), [floor for _work, floor in turns]
     median, floor = statistics.median(works), statistics.median(floors)
     p95 = works[int(len(works) * 0.95)]
     return Figures(name=case.name, statements=statements, median=median, p95=p95, floor=floor, ratio=median / floor)
 
 
-def _timed(work: Callable[[], Any]) -> float:
+def timed(work: Callable[[], Any]) -> float:
     """Return the milliseconds that it takes."""
     began = time.perf_counter()
     work()

@@ -37,6 +37,7 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from benchmarks.dataset import fill  # noqa: E402
 from benchmarks.handwritten import REPORT, report_sql  # noqa: E402
+from benchmarks.harness import timed  # noqa: E402
 from credit_pathways.models import UserCreditPathway  # noqa: E402
 from credit_pathways.reports import count_requests  # noqa: E402
 
@@ -120,12 +121,7 @@ def _by_number(name: str) -> list[int]:
 def measure(work: Callable[[], Any], runs: int) -> float:
     """Return the median of the milliseconds that it takes, after one run that does not count."""
     work()
-    times = []
-    for _run in range(runs):
-        began = time.perf_counter()
-        work()
-        times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
+    return statistics.median(timed(work) for _run in range(runs))
 
 
 def measure_views() -> dict[str, tuple[int, int, float]]:

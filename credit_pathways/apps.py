@@ -19,10 +19,8 @@ class CreditPathwaysConfig(AppConfig):
         "url_config": {CREDENTIALS: {"namespace": "credit_pathways", "regex": r"^records/", "relative_path": "urls"}},
         "settings_config": {
             CREDENTIALS: {
-                "base": {"relative_path": "contrib.credentials.settings"},
-                "production": {"relative_path": "contrib.credentials.settings"},
-                "devstack": {"relative_path": "contrib.credentials.settings"},
-                "test": {"relative_path": "contrib.credentials.settings"},
+                kind: {"relative_path": "contrib.credentials.settings"}
+                for kind in ("base", "production", "devstack", "test")
             }
         },
     }

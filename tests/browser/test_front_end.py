@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import demo_server
 
+from .visitor import Visitor
+
 #: What the front end was built for.
 HOST, PORT = "localhost:8000", 8000
 PROGRAM = "b063c600-2935-5b55-8afd-e9e5103e1882"
@@ -41,15 +43,12 @@ def open_page(chromium: Browser, database: Path) -> Iterator[Callable[..., Page]
     def come(route: str, username: str = "") -> Page:
         contexts.append(chromium.new_context(permissions=["clipboard-read", "clipboard-write"]))
         contexts[-1].set_default_timeout(20_000)
-        page = contexts[-1].new_page()
+        visitor = Visitor(contexts[-1], f"http://{HOST}/", "en")
         if username:
-            page.goto(f"http://{HOST}/accounts/login/")
-            page.fill("#id_username", username)
-            page.fill("#id_password", "demo")
-            page.press("#id_password", "Enter")
-            expect(page.locator("#id_password")).to_have_count(0)
-        page.goto(f"http://{HOST}/learner-record/{route}")
-        return page
+            visitor.open("accounts/login/")
+            visitor.log_in(username)
+        visitor.open(f"learner-record/{route}")
+        return visitor.page
 
     with demo_server.serve(database, PORT, "tests.front_end.settings"):
         yield come

@@ -7,11 +7,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from credit_pathways import models
-
-pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,13 @@ def sync():
     out = io.StringIO()
     call_command("sync_catalog", from_credentials=True, stdout=out)
     return out.getvalue()
+
+
+def statements(call):
+    """Return how many statements ``call`` takes."""
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
 
 
 def ours(row):

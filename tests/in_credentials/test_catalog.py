@@ -4,13 +4,11 @@ import io
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from credit_pathways.models import Pathway, Program
 
 from . import factories
-from .conftest import ours, sync
+from .conftest import ours, statements, sync
 
 pytestmark = pytest.mark.django_db
 
@@ -74,15 +72,10 @@ def test_each_site_has_its_own(catalog):
 
 
 def test_the_number_of_statements_does_not_depend_on_the_catalog(catalog):
-    def statements():
-        with CaptureQueriesContext(connection) as captured:
-            sync()
-        return len(captured)
-
     sync()
-    few = statements()
+    few = statements(sync)
     for _number in range(5):
         organization = factories.OrganizationFactory()
         factories.PathwayFactory(programs=[factories.ProgramFactory(authoring_organizations=[organization])])
     sync()
-    assert statements() == few
+    assert statements(sync) == few

@@ -8,8 +8,6 @@ import pytest
 from credentials.apps.credentials.models import UserCredential
 from django.contrib.sites.models import Site
 from django.core.management import call_command
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from credit_pathways import api
@@ -17,7 +15,7 @@ from credit_pathways.contrib.credentials.records import CredentialsRecordSource
 from credit_pathways.records import CourseResult, SiteConfiguration
 
 from . import factories
-from .conftest import ours, sync
+from .conftest import ours, statements, sync
 from .factories import ISSUED
 
 pytestmark = pytest.mark.django_db
@@ -300,12 +298,6 @@ class TestSite:
         assert list(CredentialsRecordSource().programs(learner, Site.objects.get_current())) == []
 
 
-def _statements(call):
-    with CaptureQueriesContext(connection) as captured:
-        call()
-    return len(captured)
-
-
 def _programs(learner, *, programs, courses):
     """Make so many programs, each with so many courses of two runs, all earned."""
     made = []
@@ -328,8 +320,8 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_courses(learn
     [many] = _programs(learner, programs=1, courses=12)
     # Content types are looked up once in a process.
     progress(learner, program_of(factories.CourseRunFactory()))
-    statements = [_statements(lambda p=p: CredentialsRecordSource().progress(learner, p)) for p in (few, many)]
-    assert statements[0] == statements[1] <= 7
+    counts = [statements(lambda p=p: CredentialsRecordSource().progress(learner, p)) for p in (few, many)]
+    assert counts[0] == counts[1] <= 7
 
 
 def test_nor_on_the_number_of_programs_in_the_list(learner):
@@ -337,7 +329,7 @@ def test_nor_on_the_number_of_programs_in_the_list(learner):
     site = Site.objects.get_current()
     _programs(learner, programs=1, courses=2)
     api.program_records(user=learner, site=site)
-    one = _statements(lambda: api.program_records(user=learner, site=site))
+    one = statements(lambda: api.program_records(user=learner, site=site))
     _programs(learner, programs=5, courses=2)
-    assert _statements(lambda: api.program_records(user=learner, site=site)) == one
+    assert statements(lambda: api.program_records(user=learner, site=site)) == one
     assert len(api.program_records(user=learner, site=site)) == 6

@@ -16,8 +16,7 @@ from ...models import ImportedRow, ProgramCertRecord, UserCreditPathway
 #: Rows that are read, and written in one transaction.
 BATCH = 1000
 
-#: Credentials' statuses; its blank says nothing of the mail.
-STATUSES = {"sent": UserCreditPathway.Status.SENT, "": UserCreditPathway.Status.PENDING}
+Status = UserCreditPathway.Status
 
 #: What of a request Credentials changes when its learner asks again.
 CHANGING = ("program_id", "status", "modified")
@@ -110,12 +109,8 @@ def _copyable(rows: Iterable[Any], keys: _Keys, report: Report) -> Iterator[Any]
 def _copy_links(rows: list[Any], keys: _Keys, report: Report) -> None:
     known = _known(rows)
     new = [row for row in _copyable(rows, keys, report) if row.pk not in known]
-    shared = {
-        (program, user): uuid
-        for program, user, uuid in ProgramCertRecord.objects.filter(user__in={row.user_id for row in new}).values_list(
-            "program", "user", "uuid"
-        )
-    }
+    there = ProgramCertRecord.objects.filter(user__in={row.user_id for row in new})
+    shared = {(program, user): uuid for program, user, uuid in there.values_list("program", "user", "uuid")}
     links = []
     for row in new:
         key = keys.programs[row.program_id], row.user_id
@@ -159,7 +154,8 @@ def _values(row: Any, keys: _Keys) -> dict[str, Any]:
         "user_id": row.user_id,
         "pathway_id": keys.pathways[row.pathway_id],
         "program_id": row.program_id and keys.programs[row.program_id],
-        "status": STATUSES.get(row.status, UserCreditPathway.Status.PENDING),
+        # Credentials' blank says nothing of the mail.
+        "status": Status.SENT if row.status == "sent" else Status.PENDING,
         "created": row.created,
         "modified": row.modified,
     }

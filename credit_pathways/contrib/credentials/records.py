@@ -118,10 +118,12 @@ class _History:
 
 def _begun(user: Learner, site: Site) -> list[UUID]:
     """Return the programs of ``site`` with a course run for which the learner was awarded a certificate."""
-    awarded = {"username": user.username, "status": UserCredential.AWARDED}
-    certificate = "course_runs__coursecertificate__user_credentials"
-    needs = {f"{certificate}__{name}": value for name, value in awarded.items()}
-    return list(catalog.Program.objects.filter(site=site, **needs).distinct().values_list("uuid", flat=True))
+    programs = catalog.Program.objects.filter(
+        site=site,
+        course_runs__coursecertificate__user_credentials__username=user.username,
+        course_runs__coursecertificate__user_credentials__status=UserCredential.AWARDED,
+    )
+    return list(programs.distinct().values_list("uuid", flat=True))
 
 
 def _progresses(user: Learner, site: Site, uuids: Collection[UUID]) -> dict[UUID, Progress]:
