@@ -59,6 +59,16 @@ def test_every_page_is_read(service, path):
     assert [url.split("?")[0] for url in service.asked] == ["/api/v1/programs/"] * 3 + ["/api/v1/pathways/"] * 2
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_shows_how_far_it_is(service, monkeypatch, is_terminal):
+    screen = io.StringIO()
+    screen.isatty = lambda: is_terminal
+    monkeypatch.setattr("sys.stderr", screen)
+    sync(service)
+    shown = [name in screen.getvalue() for name in ("reading programs: 5", "reading pathways: 3", "programs: 100%")]
+    assert shown == [is_terminal] * 3
+
+
 def test_one_token_is_enough(service):
     sync(service)
     assert service.tokens == 1
