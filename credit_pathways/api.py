@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from . import conf, delivery, queueing
 from .models import (
+    ImportedRow,
     Learner,
     Pathway,
     PathwayQuerySet,
@@ -84,7 +85,7 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
 def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]:
     """Return ``pathways``, each once, as the database has them, or raise ``NotRequestable``."""
     asked = list(dict.fromkeys(pathway.pk for pathway in pathways))
-    found = requestable_pathways(program=program).in_bulk(asked)
+    found = requestable_pathways(program=program).order_by().in_bulk(asked)
     missing = [pk for pk in asked if pk not in found]
     if missing:
         raise NotRequestable(f"pathways {missing} are not requestable for program {program.uuid}")
@@ -106,14 +107,15 @@ def deliver(credit_request: UserCreditPathway) -> Status:
     """
     Deliver a credit request whose email has not left yet, with the record as it is now, and return its status.
 
-    A request already sent, or without a program, stays as it is. One whose record is no longer shared fails: only the
+    A request already sent, imported, or without a program, stays as it is. One whose record is no longer shared fails: only the
     learner may share it again (ADR 0008).
 
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    record = _record_now(credit_request)
-    return delivery.deliver(credit_request, record, among=UserCreditPathway.UNSENT)
+    is_imported = ImportedRow.objects.filter(credit_request=credit_request).exists()
+    among = () if is_imported else UserCreditPathway.UNSENT
+    return delivery.deliver(credit_request, _record_now(credit_request), among=among)
 
 
 def _record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
@@ -201,8 +203,8 @@ def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
     progress = record_source().progress(user, program)
     if progress is None:
         return None
-    shared_record = ProgramCertRecord.objects.filter(user=user, program=program).first()
-    return ProgramRecord(user=user, program=program, progress=progress, shared_record=shared_record)
+    shared = ProgramCertRecord.objects.filter(user=user, program=program)
+    return ProgramRecord(user=user, program=program, progress=progress, shared_record=next(iter(shared), None))
 
 
 def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:

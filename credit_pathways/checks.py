@@ -122,14 +122,6 @@ def check_messages_installed() -> list[CheckMessage]:
     return [Error(text, hint="Add it to INSTALLED_APPS, with its middleware.", id="credit_pathways.E007")]
 
 
-def check_export_installed() -> list[CheckMessage]:
-    """E010: the admin has the app whose templates the list of credit requests extends."""
-    if apps.is_installed("import_export") or not apps.is_installed("django.contrib.admin"):
-        return []
-    text = "import_export is not installed, so the admin cannot show the credit requests."
-    return [Error(text, hint="Add it to INSTALLED_APPS.", id="credit_pathways.E010")]
-
-
 def check_time_zones() -> list[CheckMessage]:
     """E011: times have a zone; reports and exports count in UTC."""
     if settings.USE_TZ:
@@ -175,7 +167,6 @@ CHECKS: tuple[Callable[[], list[CheckMessage]], ...] = (
     check_public_record_url,
     check_from_address,
     check_messages_installed,
-    check_export_installed,
     check_time_zones,
     check_email_channel,
 )

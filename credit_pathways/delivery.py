@@ -33,7 +33,7 @@ def deliver(
     Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
 
     A request with another status is left as it is, and so is one without a program. So is one that somebody else is
-    delivering just now; it counts as pending. If the mail does not leave, the status becomes ``otherwise``; if there
+    delivering just now; it counts as pending. That a request was imported (ADR 0017), the caller has to know. If the mail does not leave, the status becomes ``otherwise``; if there
     is nothing to send, ``failed``, for waiting would not change that.
 
     Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
@@ -80,16 +80,15 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
     skips = connection.features.has_select_for_update_skip_locked
-    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk).with_imported()
-    columns = ("status", "program", "is_imported", "link_is_alive")
-    found = rows.annotate(link_is_alive=Exists(link)).values_list(*columns).first()
-    if found is None:
+    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
+    found = list(rows.values_list("status", "program_id", Exists(link)))
+    if not found:
         # Whatever it was before, it is in flight now.
         credit_request.status = Status.PENDING
         return None
-    status, program, is_imported, link_is_alive = found
+    [(status, program, link_is_alive)] = found
     credit_request.status = status
-    return link_is_alive if status in among and program and not is_imported else None
+    return link_is_alive if status in among and program else None
 
 
 def _write_down(credit_request: UserCreditPathway, status: Status) -> None:

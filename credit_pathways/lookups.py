@@ -24,7 +24,10 @@ def current_site(request: HttpRequest) -> Site:
 
 def program_or_404(request: HttpRequest, uuid: UUID) -> Program:
     """Return the program ``uuid`` of the request's site."""
-    return get_object_or_404(Program.objects.select_related("site"), site=current_site(request), uuid=uuid)
+    site = current_site(request)
+    program = get_object_or_404(Program, site=site, uuid=uuid)
+    program.site = site
+    return program
 
 
 def record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:

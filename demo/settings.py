@@ -38,7 +38,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
-    "import_export",
     "drf_spectacular",
     "demo",
     "credit_pathways",

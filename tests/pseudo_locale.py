@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
-import import_export
 import model_utils
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
@@ -23,12 +22,12 @@ ACCENT = str.maketrans(PLAIN, ACCENTED)
 KEPT = re.compile(r"%\([^)]*\)[a-z]|%[a-z%]|\{[^}]*\}|<[^>]*>|&[#\w]+;")
 
 DJANGO = Path(django.__file__).parent
-#: Where the texts are that a page may show: the app's, Django's and the admin's, the export's, the time stamps'.
+#: Where the texts are that a page may show: the app's, Django's and the admin's, the time stamps'.
 SOURCES = [
     Path(credit_pathways.__file__).parent / "locale/fr/LC_MESSAGES/django.po",
     *DJANGO.glob("conf/locale/en/LC_MESSAGES/django.po"),
     *DJANGO.glob("contrib/*/locale/en/LC_MESSAGES/django.po"),
-    *(Path(package.__file__).parent / "locale/fr/LC_MESSAGES/django.po" for package in (import_export, model_utils)),
+    Path(model_utils.__file__).parent / "locale/fr/LC_MESSAGES/django.po",
 ]
 
 

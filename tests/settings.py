@@ -29,7 +29,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
-    "import_export",
     "sortedm2m",
     "credentials.apps.core",
     "credentials.apps.catalog",

@@ -100,13 +100,6 @@ def test_e007_messages_are_needed(settings):
     assert "E007" in found()
 
 
-def test_e010_the_admin_needs_the_export(settings):
-    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "import_export"]
-    assert "E010" in found()
-    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
-    assert "E010" not in found()
-
-
 def test_e011_times_have_a_zone(settings):
     settings.USE_TZ = False
     assert found() == ["E011"]

@@ -1,4 +1,4 @@
-"""The export of the list: CSV and XLSX, of what is filtered."""
+"""The export of the list: CSV and XLSX, of what is filtered. Imported when it is asked for; see ``export_action``."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from import_export.resources import Resource
 
 from ..exports import COLUMNS, export_rows
 from ..models import UserCreditPathway
+from .credit_requests import UserCreditPathwayAdmin
 from .learner_rows import LISTED, count_listed
 
 
@@ -37,14 +38,23 @@ class CreditRequestResource(Resource):
         return tablib.Dataset(*export_rows(queryset.order_by()), headers=COLUMNS)
 
 
-class CreditRequestExportMixin(ExportMixin):
+class CreditRequestExportForm(ExportForm):
+    """The choice of a format."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the field here: hosts need not install ``import_export``, and so its translations are not found."""
+        super().__init__(*args, **kwargs)
+        self.fields["format"].label = _("Format")
+
+
+class CreditRequestExport(ExportMixin, UserCreditPathwayAdmin):
     """An export of the filtered list, for those who may see the list."""
 
-    export_form_class = ExportForm
+    export_form_class = CreditRequestExportForm
+    export_template_name = "credit_pathways/admin/export.html"
     to_encoding = "utf-8-sig"  # or spreadsheets guess another
     export_formats = (CSV, XLSX)
     resource_classes = (CreditRequestResource,)
-    import_export_change_list_template = "credit_pathways/admin/credit_requests.html"
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Let those export who may see the list."""

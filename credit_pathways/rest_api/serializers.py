@@ -1,12 +1,25 @@
 """The shapes of the JSON, as the Open edX Learner Record front end expects them (design, "URLs")."""
 
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from django.template.defaultfilters import slugify
 from rest_framework import serializers
 
 from ..models import MAX_ID, Pathway, UserCreditPathway
 from ..records import ProgramRecord
+
+S = TypeVar("S", bound=serializers.Serializer)
+
+
+@cache
+def prepared(shape: type[S]) -> S:
+    """
+    Return the process's one instance of a serializer, for ``run_validation`` and ``to_representation``: they keep nothing.
+
+    Django REST framework copies each field of each new instance, which takes longer than all that the instance does.
+    """
+    return shape()
 
 
 class ShareSerializer(serializers.Serializer[Any]):

@@ -1,5 +1,6 @@
 """The JSON endpoints. Each parses, calls the api, and answers; who the user is, the host's classes say."""
 
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from ..throttling import RequestRateThrottle
 from . import serializers
 from .filters import CreditRequestFilter, is_moment
 from .parsers import BoundedJSONParser
+from .serializers import prepared
 
 #: The HTTP status of ``send`` for each status of the request.
 ANSWERS = {
@@ -93,7 +95,8 @@ class SendView(OwnRecordView):
             [sent] = api.request_credit(user=request.user, program=program, pathways=[pathway])
         except api.NotRequestable:
             raise NotFound("You cannot request credit along this pathway_id for this program.") from None
-        answer = Response(serializers.SentSerializer(sent).data, status=ANSWERS[UserCreditPathway.Status(sent.status)])
+        data = prepared(serializers.SentSerializer).to_representation(sent)
+        answer = Response(data, status=ANSWERS[UserCreditPathway.Status(sent.status)])
         # Delivery has logged what there is to log. Django would mail the administrators, with the learner's username.
         answer._has_been_logged = True  # type: ignore[attr-defined]
         return answer
@@ -122,22 +125,21 @@ class ProgramRecordListView(JSONView):
         """Return them in the record source's order."""
         _check_query(request)
         records = api.program_records(user=request.user, site=current_site(request))
-        return Response(serializers.ProgramListSerializer({"enrolled_programs": records}).data)
+        return Response(prepared(serializers.ProgramListSerializer).to_representation({"enrolled_programs": records}))
 
 
 @method_decorator(unlisted, name="dispatch")
 class ProgramRecordDetailView(JSONView):
     """A program record: the learner's own, or with ``?is_public=true`` the one that a public link opens."""
 
+    @cached_property
     def is_public(self) -> bool:
-        """Return what the query string says; 400 if that is no boolean."""
-        query = serializers.RecordQuerySerializer(data=self.request.query_params)
-        query.is_valid(raise_exception=True)
-        return query.validated_data["is_public"]
+        """What the query string says; 400 if that is no boolean."""
+        return prepared(serializers.RecordQuerySerializer).run_validation(self.request.query_params)["is_public"]
 
     def get_permissions(self) -> list[BasePermission]:
         """Ask for a login unless the record is public."""
-        return [AllowAny() if self.is_public() else IsAuthenticated()]
+        return [AllowAny() if self.is_public else IsAuthenticated()]
 
     @extend_schema(
         operation_id="program_records_retrieve",
@@ -146,17 +148,16 @@ class ProgramRecordDetailView(JSONView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         """Return the record in the shape that the Learner Record front end reads."""
-        is_public = self.is_public()
-        if not is_public:
+        if not self.is_public:
             _check_query(request)
-        record = public_record_or_404(request, uuid) if is_public else record_or_404(request, uuid)
+        record = public_record_or_404(request, uuid) if self.is_public else record_or_404(request, uuid)
         data = {
-            "record": _public_data(record) if is_public else _own_data(record),
-            "is_public": is_public,
+            "record": _public_data(record) if self.is_public else _own_data(record),
+            "is_public": self.is_public,
             "uuid": uuid,
             "records_help_url": record.site_configuration.records_help_url,
         }
-        return Response(serializers.ProgramRecordSerializer(data).data)
+        return Response(prepared(serializers.ProgramRecordSerializer).to_representation(data))
 
 
 def _public_data(record: ProgramRecord) -> dict[str, Any]:

@@ -44,19 +44,12 @@ class TestSettings:
         first = dict(vars(settings))
         add_plugins("host.settings", HOST, kind)
         assert vars(settings) == first == {
-            "INSTALLED_APPS": ["rest_framework", "import_export"],
+            "INSTALLED_APPS": ["rest_framework"],
             "CREDIT_PATHWAYS_RECORD_SOURCE": plugin.RECORD_SOURCE,
         }  # fmt: skip
 
-    def test_apps_in_a_tuple_and_one_of_a_like_name(self):
-        settings = SimpleNamespace(INSTALLED_APPS=("my_import_export",))
-        plugin.plugin_settings(settings)
-        assert settings.INSTALLED_APPS == ["my_import_export", "import_export"]
-
     def test_what_the_operator_set_stays(self):
-        settings = SimpleNamespace(
-            INSTALLED_APPS=("import_export.apps.ImportExportConfig",), CREDIT_PATHWAYS_RECORD_SOURCE="operator.Source"
-        )
+        settings = SimpleNamespace(CREDIT_PATHWAYS_RECORD_SOURCE="operator.Source")
         before = dict(vars(settings))
         plugin.plugin_settings(settings)
         assert vars(settings) == before

@@ -11,7 +11,5 @@ def plugin_settings(settings: Any) -> None:
 
     ``edx_django_utils.plugins`` calls this once for Credentials' base settings and again for those that extend them.
     """
-    if not any(app.split(".")[0] == "import_export" for app in settings.INSTALLED_APPS):
-        settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "import_export"]
     if not hasattr(settings, "CREDIT_PATHWAYS_RECORD_SOURCE"):
         settings.CREDIT_PATHWAYS_RECORD_SOURCE = RECORD_SOURCE
