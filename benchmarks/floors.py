@@ -1,24 +1,30 @@
 """
 The floors: for each case the least work that does the same job.
 
-Each is a Django view behind the same middleware as the app's, for a request that nobody parses is not the same job. In
-it there is raw SQL for the rows that cannot be done without, on one connection, and what is shown of them: one message
-that was rendered before, or the app's own template. No ORM, no serializers, no edx-ace, no checks of what was sent.
+Each is a Django view behind the same middleware as the app's, for a request that nobody parses is not the same job; and
+who asks is the host's to say, to both of them. In it there is raw SQL for the rows that cannot be done without, on one
+connection, and what is shown of them: one message that was rendered before, or the app's own template. No ORM, no
+serializers, no edx-ace. The answers are the app's, to the letter.
+
+With ``?user=raw`` session and user are read by raw SQL, too, which no app can have its host do.
 """
 
 import csv
 import io
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -33,7 +39,7 @@ PROGRAM = (
 )
 #: What the templates call the columns of a program and its site.
 PROGRAM_COLUMNS = ("pk", "title", "type", "school", "domain", "platform_name")
-LINK = "SELECT uuid FROM credit_pathways_programcertrecord WHERE program_id = %s AND user_id = %s"
+LINK = "SELECT id, uuid FROM credit_pathways_programcertrecord WHERE program_id = %s AND user_id = %s"
 PATHWAYS = (
     "SELECT w.id, w.name, w.org_name, w.email FROM credit_pathways_pathway w"
     " JOIN credit_pathways_pathway_programs l ON l.pathway_id = w.id WHERE l.program_id = %s AND w.site_id = %s"
@@ -54,6 +60,10 @@ INSERT_LINK = (
     "INSERT INTO credit_pathways_programcertrecord (created, modified, uuid, program_id, user_id)"
     " VALUES (%s, %s, %s, %s, %s)"
 )
+LOCK = (
+    "SELECT status, program_id, EXISTS (SELECT 1 FROM credit_pathways_programcertrecord WHERE id = %s)"
+    " FROM credit_pathways_usercreditpathway WHERE id = %s"
+)
 UPDATE = "UPDATE credit_pathways_usercreditpathway SET status = 'sent', modified = %s WHERE id = %s"
 
 
@@ -68,13 +78,19 @@ def _one(cursor: Any, sql: str, *params: Any) -> Sequence[Any]:
 
 
 def _user(cursor: Any, request: HttpRequest) -> Any:
-    """Read session and user by their keys; the session's data is signed, which is read as the host reads it."""
+    """Return who asks, as the host knows; or read session and user, and of the session no more than its signature."""
+    if "user" not in request.GET:
+        return request.user
     key = request.COOKIES["sessionid"]
     (data,) = _one(cursor, SESSION, key, timezone.now())
     user_id = request.session.decode(data)["_auth_user_id"]  # type: ignore[attr-defined]
     names = ("pk", "username", "first_name", "last_name", "email")
     user = dict(zip(names, _one(cursor, USER, user_id), strict=True))
-    return SimpleNamespace(**user, get_username=user["username"])
+    return SimpleNamespace(**user, get_username=lambda: user["username"])
+
+
+def _public_url(program: Any, uuid: Any) -> str:
+    return f"https://{program.domain}{reverse('credit_pathways:public_record', args=[UUID(str(uuid))])}"
 
 
 def _program(cursor: Any, uuid: UUID) -> Any:
@@ -87,6 +103,10 @@ MESSAGE = mail.EmailMultiAlternatives("Request", "text " * 120, "no-reply@exampl
 MESSAGE.attach_alternative("<p>" + "text " * 200, "text/html")
 
 
+#: As long as Celery's.
+QUEUED = b"m" * 900
+
+
 def _insert(cursor: Any, *params: Any) -> int:
     """Write the row, and return its key."""
     if connection.vendor == "postgresql":
@@ -95,27 +115,57 @@ def _insert(cursor: Any, *params: Any) -> int:
     return cursor.lastrowid
 
 
-def _request(cursor: Any, user_id: int, pathway_id: int, program_id: int) -> int:
-    """Write the row, send the message, change the row; return its key."""
+def _request(cursor: Any, link: int, user_id: int, pathway_id: int, program_id: int) -> int:
+    """Write the row; with the row locked, see that the link is alive, send the message, change the row."""
     now = timezone.now()
     pk = _insert(cursor, now, now, user_id, pathway_id, program_id)
-    mail.get_connection().send_messages([MESSAGE])
-    cursor.execute(UPDATE, (timezone.now(), pk))
+    with transaction.atomic() if connection.features.has_select_for_update else nullcontext():
+        skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
+        _one(cursor, LOCK + skip, link, pk)
+        mail.get_connection().send_messages([MESSAGE])
+        cursor.execute(UPDATE, (timezone.now(), pk))
     return pk
+
+
+def _link(cursor: Any, user: Any, program: Any) -> int:
+    """Return the key of the shared record, made if there is none."""
+    if found := _one(cursor, LINK, program.pk, user.pk):
+        return found[0]
+    now = timezone.now()
+    cursor.execute(INSERT_LINK, (now, now, _uuid(UUID(int=user.pk)), program.pk, user.pk))
+    return _one(cursor, LINK, program.pk, user.pk)[0]
 
 
 @csrf_exempt
 def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
-    """Read five rows, write one before the mail and change it afterwards."""
+    """Read five rows, write one before the mail, lock it and change it afterwards."""
     pathway_id = json.loads(request.body)["pathway_id"]
     with connection.cursor() as cursor:
         user, program = _user(cursor, request), _program(cursor, uuid)
         _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
-        if not _one(cursor, LINK, program.pk, user.pk):
-            now = timezone.now()
-            cursor.execute(INSERT_LINK, (now, now, _uuid(UUID(int=user.pk)), program.pk, user.pk))
-        pk = _request(cursor, user.pk, pathway_id, program.pk)
+        pk = _request(cursor, _link(cursor, user, program), user.pk, pathway_id, program.pk)
     return JsonResponse({"id": pk, "status": "sent"})
+
+
+@csrf_exempt
+def enqueue(request: HttpRequest, uuid: UUID) -> JsonResponse:
+    """Read five rows, write one, and put a message that was made before into a queue of Redis."""
+    pathway_id = json.loads(request.body)["pathway_id"]
+    with connection.cursor() as cursor:
+        user, program = _user(cursor, request), _program(cursor, uuid)
+        _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
+        _link(cursor, user, program)
+        now = timezone.now()
+        pk = _insert(cursor, now, now, user.pk, pathway_id, program.pk)
+    _redis().lpush("benchmarks-floor", QUEUED)
+    return JsonResponse({"id": pk, "status": "pending"}, status=202)
+
+
+@cache
+def _redis() -> Any:
+    from redis import Redis
+
+    return Redis.from_url(settings.CELERY_BROKER_URL)
 
 
 @csrf_exempt
@@ -126,9 +176,9 @@ def form(request: HttpRequest, uuid: UUID) -> HttpResponse:
         user, program = _user(cursor, request), _program(cursor, uuid)
         cursor.execute(PATHWAYS, (program.pk, 1))
         cursor.fetchall()
-        _one(cursor, LINK, program.pk, user.pk)
+        link = _link(cursor, user, program)
         for pathway_id in ids:
-            _request(cursor, user.pk, pathway_id, program.pk)
+            _request(cursor, link, user.pk, pathway_id, program.pk)
     return HttpResponse(status=302, headers={"Location": "/"})
 
 
@@ -139,8 +189,8 @@ def _record(user: Any, program: Any) -> Any:
     earned = sum(course.issue_date is not None for course in progress.courses)
     site = SimpleNamespace(records_help_url="")
     return SimpleNamespace(
-        user=user, program=program, progress=progress, full_name=f"{user.first_name} {user.last_name}", earned=earned,
-        empty=not earned, platform_name=program.platform_name, site_configuration=site,
+        user=user, program=program, progress=progress, full_name=f"{user.first_name} {user.last_name}", email=user.email,
+        earned=earned, empty=not earned, platform_name=program.platform_name, site_configuration=site,
     )  # fmt: skip
 
 
@@ -148,10 +198,12 @@ def page(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Read four rows and the pathways; show them in the app's template."""
     with connection.cursor() as cursor:
         user, program = _user(cursor, request), _program(cursor, uuid)
-        (link,) = _one(cursor, LINK, program.pk, user.pk)
-        cursor.execute(PATHWAYS, (program.pk, 1))
+        _key, link = _one(cursor, LINK, program.pk, user.pk)
+        cursor.execute(f"{PATHWAYS} ORDER BY w.name, w.id", (program.pk, 1))
         pathways = [SimpleNamespace(pk=pk, name=name, org_name=org) for pk, name, org, _email in cursor.fetchall()]
-    context = {"record": _record(user, program), "pathways": pathways, "public_url": f"https://{program.domain}/{link}"}
+    record = _record(user, program)
+    record.shared_record = link
+    context = {"record": record, "pathways": pathways, "public_url": _public_url(program, link)}
     return HttpResponse(render_to_string("credit_pathways/program_record.html", context, request))
 
 
@@ -159,15 +211,23 @@ def record_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
     """Read the same rows, and give them as JSON."""
     with connection.cursor() as cursor:
         user, program = _user(cursor, request), _program(cursor, uuid)
-        (link,) = _one(cursor, LINK, program.pk, user.pk)
-        cursor.execute(PATHWAYS, (program.pk, 1))
-        pathways = [{"name": name, "id": pk, "status": ""} for pk, name, _org, _email in cursor.fetchall()]
+        _key, link = _one(cursor, LINK, program.pk, user.pk)
+        cursor.execute(f"{PATHWAYS} ORDER BY w.name, w.id", (program.pk, 1))
+        always = {"status": "", "is_active": True, "pathway_type": "credit"}
+        pathways = [{"name": name, "id": pk, **always} for pk, name, _org, _email in cursor.fetchall()]
     record = _record(user, program)
     data = {
-        "learner": vars(user), "program": {"name": program.title, "school": program.school}, "pathways": pathways,
-        "grades": [vars(course) for course in record.progress.courses], "shared_program_record_uuid": link,
+        "learner": {"full_name": record.full_name, "username": user.get_username(), "email": user.email},
+        "program": {
+            "name": program.title, "type": program.type.lower(), "type_name": program.type, "school": program.school,
+            "completed": record.progress.completed, "empty": record.empty, "last_updated": record.progress.last_updated,
+        },
+        "platform_name": program.platform_name,
+        "grades": [vars(course) for course in record.progress.courses],
+        "pathways": pathways,
+        "shared_program_record_uuid": UUID(str(link)),
     }  # fmt: skip
-    return JsonResponse({"record": data, "is_public": False, "uuid": uuid})
+    return JsonResponse({"record": data, "is_public": False, "uuid": uuid, "records_help_url": ""})
 
 
 def _shared(uuid: UUID) -> Any:
@@ -180,16 +240,28 @@ def _shared(uuid: UUID) -> Any:
 
 def public_record(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Read one row; show it in the app's template."""
-    context = {"record": _shared(uuid), "uuid": uuid, "public_url": f"https://example.com/{uuid}"}
+    record = _shared(uuid)
+    context = {"record": record, "uuid": uuid, "public_url": _public_url(record.program, uuid)}
     return HttpResponse(render_to_string("credit_pathways/public_record.html", context, request))
 
 
 def public_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Read one row, and give it as CSV."""
+    """Read one row, and give it as CSV; nothing in it is dangerous, so nothing is made safe."""
     record, text = _shared(uuid), io.StringIO()
-    lines = [[record.full_name, record.program.title], *(vars(course).values() for course in record.progress.courses)]
-    csv.writer(text).writerows(lines)
-    return HttpResponse(text.getvalue(), content_type="text/csv")
+    program, progress = record.program, record.progress
+    head = [
+        ("Learner", record.full_name), ("Program", program.title), ("Type", program.type), ("School", program.school),
+        ("Platform", record.platform_name), ("Status", "Completed" if progress.completed else "Partially completed"),
+        ("Last updated", f"{progress.last_updated:%Y-%m-%d}"), (),
+        ("Course", "School", "Course ID", "Attempts", "Grade", "Letter grade", "Earned"),
+    ]  # fmt: skip
+    courses = [
+        (one.name, one.school, one.course_id, one.attempts, f"{one.percent_grade:.0%}", one.letter_grade,
+         f"{one.issue_date:%Y-%m-%d}")
+        for one in progress.courses
+    ]  # fmt: skip
+    csv.writer(text).writerows([*head, *courses])
+    return HttpResponse(text.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -211,6 +283,7 @@ def index(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     *of_host,
     path("floor/<uuid:uuid>/send", send),
+    path("floor/<uuid:uuid>/queue", enqueue),
     path("floor/<uuid:uuid>/form", form),
     path("floor/<uuid:uuid>/page", page),
     path("floor/<uuid:uuid>/json", record_json),

@@ -16,10 +16,12 @@ REPORT = {
 MONTH = {
     "postgresql": "DATE_TRUNC('month', r.created AT TIME ZONE 'UTC')",
     "mysql": "CAST(DATE_FORMAT(r.created, '%%Y-%%m-01') AS DATETIME)",
+    "sqlite": "strftime('%%Y-%%m-01', r.created)",
 }
 SAME_PROGRAM = {
     "postgresql": "e.program_id IS NOT DISTINCT FROM r.program_id",
     "mysql": "e.program_id <=> r.program_id",
+    "sqlite": "e.program_id IS r.program_id",
 }
 
 

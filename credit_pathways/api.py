@@ -107,8 +107,8 @@ def deliver(credit_request: UserCreditPathway) -> Status:
     """
     Deliver a credit request whose email has not left yet, with the record as it is now, and return its status.
 
-    A request already sent, imported, or without a program, stays as it is. One whose record is no longer shared fails: only the
-    learner may share it again (ADR 0008).
+    A request already sent, imported, or without a program, stays as it is. One whose record is no longer shared fails:
+    only the learner may share it again (ADR 0008).
 
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
@@ -203,7 +203,7 @@ def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
     progress = record_source().progress(user, program)
     if progress is None:
         return None
-    shared = ProgramCertRecord.objects.filter(user=user, program=program)
+    shared = ProgramCertRecord.objects.filter(user=user.pk, program=program.pk)
     return ProgramRecord(user=user, program=program, progress=progress, shared_record=next(iter(shared), None))
 
 

@@ -33,8 +33,8 @@ def deliver(
     Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
 
     A request with another status is left as it is, and so is one without a program. So is one that somebody else is
-    delivering just now; it counts as pending. That a request was imported (ADR 0017), the caller has to know. If the mail does not leave, the status becomes ``otherwise``; if there
-    is nothing to send, ``failed``, for waiting would not change that.
+    delivering just now; it counts as pending. Callers keep imported requests away (ADR 0017). If the mail does not
+    leave, the status becomes ``otherwise``; if there is nothing to send, ``failed``, for waiting would not change that.
 
     Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
     cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a

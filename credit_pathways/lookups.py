@@ -25,7 +25,7 @@ def current_site(request: HttpRequest) -> Site:
 def program_or_404(request: HttpRequest, uuid: UUID) -> Program:
     """Return the program ``uuid`` of the request's site."""
     site = current_site(request)
-    program = get_object_or_404(Program, site=site, uuid=uuid)
+    program = get_object_or_404(Program, site=site.pk, uuid=uuid)
     program.site = site
     return program
 

@@ -1,16 +1,21 @@
 """The JSON endpoints. What becomes of a mail is in test_promises.py, malformed input in test_malformed.py."""
 
 import uuid
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from rest_framework.serializers import Serializer
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
+from credit_pathways.rest_api.serializers import GradeSerializer, PathwaySerializer
 
 from . import factories
-from .record_source import NO_RECORD
+from .record_source import EARNED, NO_RECORD, NOT_EARNED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -154,6 +159,35 @@ class TestFloodGuard:
     def test_earlier_rows_do_not_count(self, client, program, pathway, relay, learner):
         factories.UserCreditPathwayFactory.create_batch(30, user=learner, program=program, pathway=pathway)
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 200
+
+
+class Key:
+    """As an opaque key of Open edX: no text, but printed as one."""
+
+    def __str__(self):
+        return "course-v1:N+P+1"
+
+
+class TestShapes:
+    """What the serializers give by hand is what their fields, which the schema shows, would give."""
+
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+    @pytest.mark.parametrize(
+        "course", [EARNED, NOT_EARNED, replace(EARNED, course_id=Key(), percent_grade=Decimal("0.914"))]
+    )
+    def test_a_grade(self, course, zone):
+        with timezone.override(zone):
+            shape = GradeSerializer()
+            by_hand = shape.to_representation(course)
+            assert by_hand == Serializer.to_representation(shape, course)
+        assert type(by_hand["course_id"]) is str
+        assert type(by_hand["percent_grade"]) in {float, type(None)}
+
+    def test_a_pathway(self, pathway):
+        row = type(pathway).objects.values(*PathwaySerializer.COLUMNS).get()
+        by_hand = PathwaySerializer().to_representation(row)
+        always = {"status": "", "is_active": True}
+        assert by_hand == Serializer.to_representation(PathwaySerializer(), {**row, **always})
 
 
 class TestProgramRecords:

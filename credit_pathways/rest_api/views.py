@@ -178,7 +178,7 @@ def _own_data(record: ProgramRecord) -> dict[str, Any]:
     return {
         **_public_data(record),
         "learner": {"full_name": record.full_name, "username": username, "email": record.email},
-        "pathways": api.requestable_pathways(program=record.program),
+        "pathways": api.requestable_pathways(program=record.program).values(*serializers.PathwaySerializer.COLUMNS),
     }
 
 
