@@ -67,7 +67,7 @@ LOCK = (
 UPDATE = "UPDATE credit_pathways_usercreditpathway SET status = 'sent', modified = %s WHERE id = %s"
 
 
-def _uuid(value: UUID) -> Any:
+def as_uuid(value: UUID) -> Any:
     """Return a uuid as the database's own type, or as the text that it keeps."""
     return value if connection.features.has_native_uuid_field else value.hex
 
@@ -94,7 +94,7 @@ def _public_url(program: Any, uuid: Any) -> str:
 
 
 def _program(cursor: Any, uuid: UUID) -> Any:
-    row = _one(cursor, PROGRAM, 1, _uuid(uuid))
+    row = _one(cursor, PROGRAM, 1, as_uuid(uuid))
     return SimpleNamespace(uuid=uuid, **dict(zip(PROGRAM_COLUMNS, row, strict=True)))
 
 
@@ -132,7 +132,7 @@ def _link(cursor: Any, user: Any, program: Any) -> int:
     if found := _one(cursor, LINK, program.pk, user.pk):
         return found[0]
     now = timezone.now()
-    cursor.execute(INSERT_LINK, (now, now, _uuid(UUID(int=user.pk)), program.pk, user.pk))
+    cursor.execute(INSERT_LINK, (now, now, as_uuid(UUID(int=user.pk)), program.pk, user.pk))
     return _one(cursor, LINK, program.pk, user.pk)[0]
 
 
@@ -232,7 +232,7 @@ def record_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
 
 def _shared(uuid: UUID) -> Any:
     with connection.cursor() as cursor:
-        row = _one(cursor, SHARED, _uuid(uuid))
+        row = _one(cursor, SHARED, as_uuid(uuid))
     names = {"username": row[1], "get_username": row[1], "first_name": row[2], "last_name": row[3]}
     user = SimpleNamespace(pk=row[0], email=row[4], **names)
     return _record(user, SimpleNamespace(**dict(zip(PROGRAM_COLUMNS, row[5:], strict=True))))

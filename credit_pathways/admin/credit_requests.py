@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..links import public_record_url
 from ..models import ProgramCertRecord, UserCreditPathway
-from . import deliver_again, report
+from . import deliver_again
 from .filters import FilterForm, RequestFilter
 from .learner_rows import LISTED, LearnerRowAdmin, is_key
 from .links import row_link
@@ -47,19 +47,34 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages that are not about one row."""
-        export = self.admin_site.admin_view(self.export_action)
+        view, name = self.admin_site.admin_view, "credit_pathways_usercreditpathway"
         return [
-            path("export/", export, name="credit_pathways_usercreditpathway_export"),
+            path("export/", view(self.export_action), name=f"{name}_export"),
+            path("report/", view(self.report), name=f"{name}_report"),
+            path("report/<slug:by>.csv", view(self.report_csv), name=f"{name}_report_csv"),
             *deliver_again.urls(self),
-            *report.urls(self),
             *super().get_urls(),
         ]
 
+    # Few processes of a host are ever asked for these: what they need would be a good part of its start.
+
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        """Export; few ask for that, and what it imports takes longer to import than all else of the app."""
+        """Export what is filtered."""
         from .export import CreditRequestExport
 
         return CreditRequestExport(self.model, self.admin_site).export_action(request)
+
+    def report(self, request: HttpRequest) -> HttpResponse:
+        """Show the report."""
+        from .report import page
+
+        return page(request, self)
+
+    def report_csv(self, request: HttpRequest, by: str) -> HttpResponse:
+        """Return a table of the report as CSV."""
+        from .report import table
+
+        return table(request, self, by)
 
     def exactly(self, term: str) -> Q:
         """Find a learner's requests, or the one of a number."""

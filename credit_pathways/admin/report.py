@@ -1,4 +1,4 @@
-"""The report: the requests of a range of days, counted, as tables with charts and as CSV."""
+"""The report: the requests of a range of days, counted, as tables with charts and as CSV. Imported when asked for."""
 
 import csv
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -82,25 +81,6 @@ class Table:
         return {name: sum(getattr(line, name) for _names, line in self.lines) for name in NUMBERS[:3]}
 
 
-def urls(model_admin: Any) -> list[URLPattern]:
-    """Return the addresses of the page and of each table as CSV."""
-    name = "credit_pathways_usercreditpathway_report"
-
-    @require_safe
-    def page(request: HttpRequest) -> HttpResponse:
-        return _page(model_admin, request)
-
-    @require_safe
-    def table(request: HttpRequest, by: str) -> HttpResponse:
-        return _csv(model_admin, request, by)
-
-    admin_view = model_admin.admin_site.admin_view
-    return [
-        path("report/", admin_view(page), name=name),
-        path("report/<slug:by>.csv", admin_view(table), name=f"{name}_csv"),
-    ]
-
-
 def _range(model_admin: Any, request: HttpRequest) -> RangeForm:
     """Return the form: what was asked for, or else the last twelve months."""
     if not model_admin.has_view_permission(request):
@@ -110,7 +90,9 @@ def _range(model_admin: Any, request: HttpRequest) -> RangeForm:
     return RangeForm(request.GET or default)
 
 
-def _page(model_admin: Any, request: HttpRequest) -> HttpResponse:
+@require_safe
+def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """Show all tables."""
     form = _range(model_admin, request)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -138,7 +120,9 @@ def _names(by: str, line: Line) -> list[str]:
     return [str(name) for name in line.names[:-1]] or [str(line.key)]
 
 
-def _csv(model_admin: Any, request: HttpRequest, by: str) -> HttpResponse:
+@require_safe
+def table(request: HttpRequest, model_admin: Any, by: str) -> HttpResponse:
+    """Return one table as CSV."""
     form = _range(model_admin, request)
     if by not in GROUPINGS or not form.is_valid():
         raise Http404("There is no such table.")
