@@ -34,21 +34,26 @@ demo-celery: $(VENV)/demo-celery.stamp ## Start the demo with a Celery worker; C
 test: $(VENV)/test.stamp ## Install what the tests need and run them
 	$(BIN)/python -m pytest
 
-# Where the services are; the brokers' addresses are in tests/services/conftest.py.
+# Where the services are; the tests' brokers' addresses are in tests/services/conftest.py.
 TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
+TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 
 # The demo, which the browser tests drive, is on SQLite; once is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
 
-bench: $(VENV)/test.stamp ## Measure what learners wait for, on SQLite, beside the least work that does the same
-	$(BIN)/python -m benchmarks.learner --json bench-sqlite.json
+bench: $(VENV)/test.stamp ## Measure what people wait for, on SQLite, beside the least work that does the same
+	$(BIN)/python -m benchmarks.run --json bench-sqlite.json
+	$(BIN)/python -m benchmarks.breakdown
+	$(BIN)/python -m benchmarks.startup
 
-bench-all: $(VENV)/services.stamp bench ## The same on PostgreSQL and MariaDB
-	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.learner --json bench-postgresql.json
-	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.learner --json bench-mariadb.json
+bench-all: $(VENV)/services.stamp bench ## The same on PostgreSQL and MariaDB, with Celery workers over Redis
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.run --broker $(TEST_REDIS_URL) --json bench-postgresql.json
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.breakdown
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.run --broker $(TEST_REDIS_URL) --json bench-mariadb.json
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.breakdown
 
 # The environment of Credentials has this checkout installed.
 test-in-credentials: ## Test the plug-in in a checkout of Credentials; CREDENTIALS and CREDENTIALS_PYTHON say where

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +78,31 @@ def sent() -> int:
     return UserCreditPathway.objects.filter(status="sent").count()
 
 
-def measure_worker(context: dict[str, str], log: Path, requests: int, processes: int) -> float:
-    """Queue the requests, then start a worker; return how many it sends in a second."""
+def create(requests: int) -> list[UserCreditPathway]:
+    """Make so many pending requests, and no others."""
     UserCreditPathway.objects.all().delete()
     user, pathway = factories.UserFactory(), factories.PathwayFactory()
     shared = factories.ProgramCertRecordFactory(user=user)
     rows = [UserCreditPathway(user=user, pathway=pathway, program=shared.program) for _number in range(requests)]
-    queueing.enqueue(UserCreditPathway.objects.bulk_create(rows))
-    with Process(*worker_command(context["TEST_QUEUE"], processes), log=log, environment=context):
+    UserCreditPathway.objects.bulk_create(rows)
+    return list(UserCreditPathway.objects.all())
+
+
+def rate(workers: AbstractContextManager[Any], requests: int, processes: int) -> float:
+    """Start the workers; return how many of the requests they send in a second, once each has sent one."""
+    with workers:
         wait_until(lambda: sent() >= processes, 60)
         began, first = time.monotonic(), sent()
         wait_until(lambda: sent() == requests, 3600)
         return (requests - first) / (time.monotonic() - began)
+
+
+def measure_worker(context: dict[str, str], log: Path, requests: int, processes: int) -> float:
+    """Queue the requests, then start a worker; return how many it sends in a second."""
+    queueing.enqueue(create(requests))
+    return rate(
+        Process(*worker_command(context["TEST_QUEUE"], processes), log=log, environment=context), requests, processes
+    )
 
 
 def measure_web(context: dict[str, str], log: Path, requests: int, workers: int) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from benchmarks.staff_floors import urlpatterns as of_staff
 from tests.record_source import FixedRecordSource
 from tests.urls import urlpatterns as of_host
 
@@ -116,15 +117,20 @@ def _insert(cursor: Any, *params: Any) -> int:
 
 
 def _request(cursor: Any, link: int, user_id: int, pathway_id: int, program_id: int) -> int:
-    """Write the row; with the row locked, see that the link is alive, send the message, change the row."""
+    """Write the row and deliver it; return its key."""
     now = timezone.now()
     pk = _insert(cursor, now, now, user_id, pathway_id, program_id)
-    with transaction.atomic() if connection.features.has_select_for_update else nullcontext():
-        skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
-        _one(cursor, LOCK + skip, link, pk)
+    deliver(cursor, link, pk)
+    return pk
+
+
+def deliver(cursor: Any, link: int, pk: int) -> None:
+    """With the row locked, see that the link is alive, send the message, change the row."""
+    locks = connection.features.has_select_for_update
+    with transaction.atomic() if locks else nullcontext():
+        _one(cursor, LOCK + (" FOR UPDATE SKIP LOCKED" if locks else ""), link, pk)
         mail.get_connection().send_messages([MESSAGE])
         cursor.execute(UPDATE, (timezone.now(), pk))
-    return pk
 
 
 def _link(cursor: Any, user: Any, program: Any) -> int:
@@ -189,8 +195,9 @@ def _record(user: Any, program: Any) -> Any:
     earned = sum(course.issue_date is not None for course in progress.courses)
     site = SimpleNamespace(records_help_url="")
     return SimpleNamespace(
-        user=user, program=program, progress=progress, full_name=f"{user.first_name} {user.last_name}", email=user.email,
-        earned=earned, empty=not earned, platform_name=program.platform_name, site_configuration=site,
+        user=user, email=user.email, full_name=f"{user.first_name} {user.last_name}", program=program,
+        progress=progress, earned=earned, empty=not earned, platform_name=program.platform_name,
+        site_configuration=site,
     )  # fmt: skip
 
 
@@ -290,4 +297,5 @@ urlpatterns = [
     path("floor/<uuid:uuid>/public", public_record),
     path("floor/<uuid:uuid>/csv", public_csv),
     path("floor/index", index),
+    *of_staff,
 ]

@@ -60,7 +60,9 @@ def measure(case: Case) -> Figures:
     case.before()
     with CaptureQueriesContext(connection) as captured:
         answer = case.work()
-    assert case.result(answer) == floor, f"{case.name}: the floor does another job: {_differ(case.result(answer), floor)}"
+    assert case.result(answer) == floor, (
+        f"{case.name}: the floor does another job: {_differ(case.result(answer), floor)}"
+    )
     statements = sum(not query["sql"].startswith(CONTROL) for query in captured)
     gc.collect()
     turns = [(timed(case.work, case.before), timed(case.floor, case.before)) for _run in range(case.runs)]
@@ -77,7 +79,7 @@ def _differ(result: Any, other: Any) -> tuple[str, str]:
 def figures(
     name: str, turns: Iterable[tuple[float, float]], statements: int | None = None, beside: str = ""
 ) -> Figures:
-    """Return the medians, and the time that 95 of 100 runs do not exceed, of pairs of a case's and its floor's times."""
+    """Return the medians of pairs of a case's and its floor's times, and what 95 of 100 runs do not exceed."""
     works, floors = zip(*turns, strict=True)
     p95 = sorted(works)[int(len(works) * 0.95)]
     median, floor = statistics.median(works), statistics.median(floors)

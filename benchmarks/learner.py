@@ -90,9 +90,7 @@ def sends() -> Iterator[Case]:
     for sink, runs in {"": 200, ", over SMTP": 200, ", over SMTP, 250 ms slow": 10}.items():
         with _relay(sink):
             yield Case(name=f"send, shared already{sink}", work=send, floor=floor, result=status, runs=runs)
-            yield Case(
-                name=f"send, first time{sink}", work=send, floor=floor, result=status, before=unshare, runs=runs
-            )
+            yield Case(name=f"send, first time{sink}", work=send, floor=floor, result=status, before=unshare, runs=runs)
             yield Case(
                 name=f"five at once through the form{sink}",
                 work=form,
@@ -125,7 +123,11 @@ def pages() -> Iterator[Case]:
             "page": (f"programs/{uuid}/", f"{uuid}/page", text),
             "page; user=raw": (f"programs/{uuid}/", f"{uuid}/page?user=raw", text),
             "JSON": (f"api/v1/program_records/{uuid}/", f"{uuid}/json", lambda answer: answer.json()),
-            "JSON; user=raw": (f"api/v1/program_records/{uuid}/", f"{uuid}/json?user=raw", lambda answer: answer.json()),
+            "JSON; user=raw": (
+                f"api/v1/program_records/{uuid}/",
+                f"{uuid}/json?user=raw",
+                lambda answer: answer.json(),
+            ),
             "public record": (f"programs/shared/{link}/", f"{link}/public", text),
             "CSV": (f"programs/shared/{link}/csv", f"{link}/csv", text),
         }

@@ -13,6 +13,7 @@ from django.contrib.sites.models import Site
 from django.db import transaction
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.serializers import as_serializer_error
 
 from .models import Pathway, Program
 
@@ -98,21 +99,26 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
 
 def _valid(item_type: type[ProgramItem | PathwayItem], items: Iterable[Any], kind: str, report: Report) -> Items:
     found: dict[UUID, Mapping[str, Any] | None] = {}
+    shape = item_type()  # one for all: Django REST framework copies the fields of each
     for number, data in enumerate(items, start=1):
-        item = item_type(data=data)
-        if item.is_valid() and item.validated_data["uuid"] not in found:
-            found[item.validated_data["uuid"]] = item.validated_data
+        try:
+            item = shape.run_validation(data)
+            problem = "uuid: is there twice" if item["uuid"] in found else ""
+        except serializers.ValidationError as error:
+            problem = _problem(as_serializer_error(error))
+        if not problem:
+            found[item["uuid"]] = item
             continue
         named = data.get("uuid") if isinstance(data, Mapping) else None
-        report.problems.append(f"{kind} {number}, uuid {named}: {_problem(item.errors)}")
+        report.problems.append(f"{kind} {number}, uuid {named}: {problem}")
         with suppress(ValueError):
             found.setdefault(UUID(str(named)), None)
     return found
 
 
 def _problem(errors: Mapping[str, Any]) -> str:
-    """Return DRF's errors in one line, each with its field; no errors means that the uuid was there before."""
-    return "; ".join(f"{name}: {json.dumps(error)}" for name, error in errors.items()) or "uuid: is there twice"
+    """Return DRF's errors in one line, each with its field."""
+    return "; ".join(f"{name}: {json.dumps(error)}" for name, error in errors.items())
 
 
 def _sync_rows(model: Any, site: Site, items: Items, report: Report) -> None:
