@@ -92,7 +92,7 @@ def sends() -> Iterator[Case]:
             yield Case(name=f"send, shared already{sink}", work=send, floor=floor, result=status, runs=runs)
             yield Case(name=f"send, first time{sink}", work=send, floor=floor, result=status, before=unshare, runs=runs)
             yield Case(
-                name=f"five at once through the form{sink}",
+                name=f"five at once{sink}",
                 work=form,
                 floor=form_floor,
                 result=lambda answer: answer.status_code,

@@ -220,11 +220,12 @@ def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
 
 def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
     """Return the program record that the public link ``uuid`` of ``site`` opens; ``None``: the link is dead."""
-    shared_records = ProgramCertRecord.objects.select_related("user", "program__site")
-    shared_record = shared_records.filter(uuid=uuid, program__site=site).first()
+    shared_records = ProgramCertRecord.objects.select_related("user", "program")
+    shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
     if shared_record is None:
         return None
     user, program = shared_record.user, shared_record.program
+    program.site = site
     progress = record_source().progress(user, program)
     if progress is None:
         return None
