@@ -113,7 +113,8 @@ def deliver(credit_request: UserCreditPathway) -> Status:
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    is_imported = ImportedRow.objects.filter(credit_request=credit_request).exists()
+    imported = ImportedRow.objects.using(router.db_for_write(ImportedRow))  # a replica may not have the row yet
+    is_imported = imported.filter(credit_request=credit_request).exists()
     among = () if is_imported else UserCreditPathway.UNSENT
     return delivery.deliver(credit_request, _record_now(credit_request), among=among)
 

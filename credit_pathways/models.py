@@ -71,7 +71,7 @@ class PathwayQuerySet(models.QuerySet["Pathway"]):
         place that says so. Earlier requests do not count (ADR 0001).
         """
         needs = [need for need, _lack in Pathway.needs()]
-        return self.filter(*needs, programs=program.pk, site=program.site_id).order_by("name", "pk")
+        return self.filter(*needs, programs__in=[program.pk], site=program.site_id).order_by("name", "pk")
 
     def with_lacks(self) -> PathwayQuerySet:
         """Annotate each pathway with what keeps it from being requestable for any program; see ``Pathway.lacks``."""

@@ -5,10 +5,12 @@ from io import BytesIO
 
 import openpyxl
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission, User
 
-from credit_pathways.admin import export
+from credit_pathways.admin import UserCreditPathwayAdmin, export
 from credit_pathways.exports import COLUMNS
+from credit_pathways.models import UserCreditPathway
 
 from . import factories
 from .html import Page
@@ -130,3 +132,16 @@ def test_rows_are_not_chosen_one_by_one(staff, program, pathway):
 
 def test_a_form_that_is_not_filled_in(staff):
     assert "This field is required" in Page(staff.post(URL, {"resource": "0"}).content.decode()).text
+
+
+def test_a_hosts_own_list_exports_its_own_rows(staff, program, pathway, rf):
+    row, _other = factories.UserCreditPathwayFactory.create_batch(2, program=program, pathway=pathway)
+
+    class HostsAdmin(UserCreditPathwayAdmin):
+        def get_queryset(self, request):
+            return super().get_queryset(request).filter(pk=row.pk)
+
+    request = rf.post(URL, {"format": FORMATS["csv"], "resource": "0"})
+    request.user = User.objects.get(username="staff")
+    answer = HostsAdmin(UserCreditPathway, site).export_action(request)
+    assert [int(cells[0]) for cells in csv.reader(answer.content.decode("utf-8-sig").splitlines()[1:])] == [row.pk]

@@ -173,7 +173,13 @@ class TestShapes:
 
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
     @pytest.mark.parametrize(
-        "course", [EARNED, NOT_EARNED, replace(EARNED, course_id=Key(), percent_grade=Decimal("0.914"))]
+        "course",
+        [
+            EARNED,
+            NOT_EARNED,
+            replace(EARNED, course_id=Key(), percent_grade=Decimal("0.914")),
+            replace(EARNED, attempts=None, letter_grade=None, school=None),
+        ],
     )
     def test_a_grade(self, course, zone):
         with timezone.override(zone):

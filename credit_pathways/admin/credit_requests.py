@@ -60,9 +60,9 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
         """Export what is filtered."""
-        from .export import CreditRequestExport
+        from .export import export
 
-        return CreditRequestExport(self.model, self.admin_site).export_action(request)
+        return export(request, self)
 
     def report(self, request: HttpRequest) -> HttpResponse:
         """Show the report."""

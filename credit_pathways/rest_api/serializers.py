@@ -1,7 +1,7 @@
 """The shapes of the JSON, as the Open edX Learner Record front end expects them (design, "URLs")."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from django.template.defaultfilters import slugify
@@ -102,17 +102,15 @@ class GradeSerializer(serializers.Serializer[Any]):
     percent_grade = serializers.FloatField(allow_null=True, help_text="A fraction, 0 to 1.")
     letter_grade = serializers.CharField()
 
+    @cached_property
+    def _converters(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        return [(name, field.to_representation) for name, field in self.fields.items()]
+
     def to_representation(self, course: CourseResult) -> dict[str, Any]:
-        """Return the fields, as the superclass would: with 50 courses that takes longer than all else."""
-        grade, earned = course.percent_grade, course.issue_date
+        """Return the fields, as the superclass would, which looks for more than attributes and takes twice as long."""
         return {
-            "name": str(course.name),
-            "school": str(course.school),
-            "attempts": int(course.attempts),
-            "course_id": str(course.course_id),
-            "issue_date": None if earned is None else self.fields["issue_date"].to_representation(earned),
-            "percent_grade": None if grade is None else float(grade),
-            "letter_grade": str(course.letter_grade),
+            name: None if (value := getattr(course, name)) is None else convert(value)
+            for name, convert in self._converters
         }
 
 
