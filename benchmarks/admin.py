@@ -31,7 +31,7 @@ def cases(rows: int) -> Iterator[Case]:
     runs = 20 if rows < 100_000 else 3  # noqa: PLR2004
     since = datetime(last.created.year - 1, last.created.month, 1, tzinfo=UTC)
     yield Case(
-        name=f"report of a year, {rows} requests",
+        name=f"counts of the report, a year, {rows} requests",
         work=partial(_report, since),
         floor=partial(staff_floors.report, since),
         result=dict,
@@ -55,7 +55,9 @@ def _get(client: Client, path: str) -> HttpResponse:
 
 def _shown(answer: HttpResponse) -> list[bytes]:
     """Return the numbers of the rows, which of each are in one link."""
-    return ROW.findall(answer.content)
+    rows = ROW.findall(answer.content)
+    assert rows, answer.status_code
+    return rows
 
 
 def _report(since: datetime) -> dict[str, list[tuple[int, ...]]]:

@@ -63,7 +63,7 @@ def synchronize(file: Path) -> None:
 
 
 def floor(file: Path) -> None:
-    """Read the file and three tables, compare, and insert what is missing, in one transaction; check nothing."""
+    """Read the file and three tables, compare, and insert what is missing, in one transaction; nothing is gone."""
     data = json.loads(file.read_text(encoding="utf-8"))
     wanted = {"credit_pathways_program": _programs(data["programs"]), "credit_pathways_pathway": _pathways(data)}
     links = {(one["uuid"], program["uuid"]) for one in data["pathways"] for program in one["programs"]}
@@ -71,9 +71,11 @@ def floor(file: Path) -> None:
         for table, rows in wanted.items():
             cursor.execute(f"SELECT {', '.join(COLUMNS[table])} FROM {table} WHERE site_id = 1")
             there = {(_text(row[0]), *row[1:]) for row in cursor.fetchall()}
+            assert there <= rows
             _insert(cursor, table, ("created", "modified", "site_id", *COLUMNS[table]), sorted(rows - there))
         cursor.execute(LINKED)
         there = {(_text(pathway), _text(program)) for pathway, program in cursor.fetchall()}
+        assert there <= links
         _link(cursor, sorted(links - there))
 
 

@@ -104,24 +104,31 @@ MESSAGE = mail.EmailMultiAlternatives("Request", "text " * 120, "no-reply@exampl
 MESSAGE.attach_alternative("<p>" + "text " * 200, "text/html")
 
 
-#: As long as Celery's.
+#: The list of Redis that floors use, and a message as long as Celery's.
+LIST = "benchmarks-floor"
 QUEUED = b"m" * 900
 
 
-def _insert(cursor: Any, *params: Any) -> int:
+def _insert(cursor: Any, sql: str, *params: Any) -> int:
     """Write the row, and return its key."""
     if connection.vendor == "postgresql":
-        return _one(cursor, f"{INSERT} RETURNING id", *params)[0]
-    cursor.execute(INSERT, params)
+        return _one(cursor, f"{sql} RETURNING id", *params)[0]
+    cursor.execute(sql, params)
     return cursor.lastrowid
 
 
-def _request(cursor: Any, link: int, user_id: int, pathway_id: int, program_id: int) -> int:
-    """Write the row and deliver it; return its key."""
+def _requests(cursor: Any, user: Any, program: Any, pathway_ids: Sequence[int]) -> tuple[int, list[int]]:
+    """Write the link, if there is none, and a row for each pathway, with one commit; return their keys."""
     now = timezone.now()
-    pk = _insert(cursor, now, now, user_id, pathway_id, program_id)
-    deliver(cursor, link, pk)
-    return pk
+    found = _one(cursor, LINK, program.pk, user.pk)
+    with nullcontext() if found and len(pathway_ids) == 1 else transaction.atomic():
+        link = (
+            found[0]
+            if found
+            else _insert(cursor, INSERT_LINK, now, now, as_uuid(UUID(int=user.pk)), program.pk, user.pk)
+        )
+        keys = [_insert(cursor, INSERT, now, now, user.pk, pathway_id, program.pk) for pathway_id in pathway_ids]
+    return link, keys
 
 
 def deliver(cursor: Any, link: int, pk: int) -> None:
@@ -133,15 +140,6 @@ def deliver(cursor: Any, link: int, pk: int) -> None:
         cursor.execute(UPDATE, (timezone.now(), pk))
 
 
-def _link(cursor: Any, user: Any, program: Any) -> int:
-    """Return the key of the shared record, made if there is none."""
-    if found := _one(cursor, LINK, program.pk, user.pk):
-        return found[0]
-    now = timezone.now()
-    cursor.execute(INSERT_LINK, (now, now, as_uuid(UUID(int=user.pk)), program.pk, user.pk))
-    return _one(cursor, LINK, program.pk, user.pk)[0]
-
-
 @csrf_exempt
 def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
     """Read five rows, write one before the mail, lock it and change it afterwards."""
@@ -149,7 +147,8 @@ def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
     with connection.cursor() as cursor:
         user, program = _user(cursor, request), _program(cursor, uuid)
         _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
-        pk = _request(cursor, _link(cursor, user, program), user.pk, pathway_id, program.pk)
+        link, [pk] = _requests(cursor, user, program, [pathway_id])
+        deliver(cursor, link, pk)
     return JsonResponse({"id": pk, "status": "sent"})
 
 
@@ -160,10 +159,8 @@ def enqueue(request: HttpRequest, uuid: UUID) -> JsonResponse:
     with connection.cursor() as cursor:
         user, program = _user(cursor, request), _program(cursor, uuid)
         _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
-        _link(cursor, user, program)
-        now = timezone.now()
-        pk = _insert(cursor, now, now, user.pk, pathway_id, program.pk)
-    _redis().lpush("benchmarks-floor", QUEUED)
+        _key, [pk] = _requests(cursor, user, program, [pathway_id])
+    _redis().lpush(LIST, QUEUED)
     return JsonResponse({"id": pk, "status": "pending"}, status=202)
 
 
@@ -182,9 +179,9 @@ def form(request: HttpRequest, uuid: UUID) -> HttpResponse:
         user, program = _user(cursor, request), _program(cursor, uuid)
         cursor.execute(PATHWAYS, (program.pk, 1))
         cursor.fetchall()
-        link = _link(cursor, user, program)
-        for pathway_id in ids:
-            _request(cursor, link, user.pk, pathway_id, program.pk)
+        link, keys = _requests(cursor, user, program, ids)
+        for pk in keys:
+            deliver(cursor, link, pk)
     return HttpResponse(status=302, headers={"Location": "/"})
 
 

@@ -38,12 +38,12 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a case took: statements (``None``: not counted), milliseconds, and the ratio of the medians."""
+    """What a case took: statements and p95 (``None``: not counted), milliseconds, and the ratio of the medians."""
 
     name: str
     statements: int | None
     median: float
-    p95: float
+    p95: float | None
     floor: float
     beside: str = ""
 
@@ -101,7 +101,8 @@ def tell(found: Iterable[Figures]) -> list[Figures]:
     kept = []
     for one in found:
         statements = "" if one.statements is None else one.statements
-        numbers = f"{one.median:10.2f} {one.p95:10.2f} {one.floor:10.2f} {one.ratio:6.2f}"
+        p95 = "" if one.p95 is None else f"{one.p95:.2f}"
+        numbers = f"{one.median:10.2f} {p95:>10} {one.floor:10.2f} {one.ratio:6.2f}"
         print(f"{one.name:44} {statements:>10} {numbers}{one.beside and f'  beside {one.beside}'}", flush=True)
         kept.append(one)
     return kept

@@ -7,8 +7,8 @@ explains the figures. Nothing in it fails for being slow.
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,21 +20,10 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core import mail  # noqa: E402
 from django.db import connection  # noqa: E402
-from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
 from benchmarks import admin, catalog, harness, learner, staff, startup, workers  # noqa: E402
+from benchmarks.capacity import database  # noqa: E402
 from benchmarks.harness import Case, Figures  # noqa: E402
-
-
-@contextmanager
-def database() -> Iterator[None]:
-    """Make the tests' database, and remove it."""
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        yield
-    finally:
-        connection.close()
-        teardown_databases(databases, verbosity=0)
 
 
 def prepare() -> None:
@@ -46,10 +35,11 @@ def prepare() -> None:
     mail.outbox = []
 
 
-def measured(cases: Iterator[Case], runs: int) -> Iterator[Figures]:
+def measured(cases: Generator[Case], runs: int) -> Iterator[Figures]:
     """Measure the cases, each as it comes: what one has made can be there for the next."""
-    for case in cases:
-        yield harness.measure(replace(case, runs=min(runs, case.runs)))
+    with closing(cases):
+        for case in cases:
+            yield harness.measure(replace(case, runs=min(runs, case.runs)))
 
 
 def of_learners(options: argparse.Namespace) -> Iterator[Figures]:
@@ -74,7 +64,7 @@ def of_operators(options: argparse.Namespace) -> Iterator[Figures]:
     with database():
         yield from measured(catalog.cases(), options.runs)
         if options.broker:
-            yield from workers.throughput(options.broker, 5 * options.runs)
+            yield from workers.throughput(options.broker, max(100, 5 * options.runs))
 
 
 GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Figures]]] = {
@@ -92,7 +82,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=200, help="runs of a case at most; those that take long have fewer")
     parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 1_000_000], help="requests that staff look at")
     parser.add_argument("--broker", help="address of Redis; without one, delivery by Celery is not measured")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.broker and connection.vendor == "sqlite":
+        parser.error("--broker: workers need a database that more than one process writes to; set TEST_DATABASE_URL")
+    return options
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import django
@@ -49,8 +50,10 @@ VIEWS, REPORTS = 21, 5
 @contextmanager
 def database(rows: int, *, keep: bool) -> Iterator[None]:
     """Make a database with so many requests, or take the one that was kept."""
-    original = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"test_{original}_{rows}"
+    original, of_tests = connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"]
+    file = Path(tempfile.gettempdir()) / f"benchmarks_{os.getpid()}_{rows}.sqlite3"
+    name = str(file) if connection.vendor == "sqlite" else f"test_{original}_{rows}"
+    connection.settings_dict["TEST"]["NAME"] = name
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     try:
         if UserCreditPathway.objects.count() != rows:
@@ -58,6 +61,7 @@ def database(rows: int, *, keep: bool) -> Iterator[None]:
         yield
     finally:
         connection.creation.destroy_test_db(original, verbosity=0, keepdb=keep)
+        connection.settings_dict["TEST"]["NAME"] = of_tests
 
 
 def staff() -> Client:

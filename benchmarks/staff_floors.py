@@ -8,6 +8,7 @@ Whether somebody may see them is the host's to say, and costs both the same.
 import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -57,8 +58,13 @@ def listed(request: HttpRequest) -> HttpResponse:
         cursor.execute(KEYS.format(where=where), params)
         keys = ", ".join(str(key) for (key,) in cursor.fetchall())
         cursor.execute(ROWS.format(keys=keys))
-        html = engines["django"].from_string(TABLE).render({"count": count, "rows": cursor.fetchall()})
+        html = _table().render({"count": count, "rows": cursor.fetchall()})
     return HttpResponse(html)
+
+
+@cache
+def _table() -> Any:
+    return engines["django"].from_string(TABLE)
 
 
 def report(since: datetime) -> dict[str, list[tuple[int, ...]]]:

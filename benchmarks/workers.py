@@ -11,12 +11,12 @@ from django.conf import settings
 from redis import Redis
 
 from benchmarks.capacity import create, environment, measure_worker, rate
+from benchmarks.floors import LIST
 from benchmarks.harness import Case, Figures
 from benchmarks.learner import Learner, status
 from tests import smtp
 from tests.services.processes import Process, worker_command
 
-LIST = "benchmarks-floor"
 SLOW = 0.25
 
 
@@ -38,7 +38,15 @@ def worker(broker: str, delay: float, folder: Path) -> Iterator[str]:
         context = environment(broker, port)
         command = worker_command(context["TEST_QUEUE"], 2)
         with Process(*command, log=folder / f"worker-{delay}", environment=context):
-            yield context["TEST_QUEUE"]
+            try:
+                yield context["TEST_QUEUE"]
+            finally:
+                forget(context["TEST_QUEUE"])
+
+
+def forget(queue: str) -> None:
+    """Remove what the benchmarks put into Redis."""
+    Redis.from_url(settings.CELERY_BROKER_URL).delete(queue, f"_kombu.binding.{queue}", LIST)
 
 
 def sends(broker: str) -> Iterator[Case]:
@@ -79,7 +87,8 @@ def throughput(broker: str, requests: int) -> Iterator[Figures]:
             own = 1000 / measure_worker(context, log, requests, processes)
             floor = 1000 / _plain(context, log, requests, processes)
             name = f"a mail of a worker, {processes} processes"
-            yield Figures(name=name, statements=None, median=own, p95=own, floor=floor)
+            yield Figures(name=name, statements=None, median=own, p95=None, floor=floor)
+        forget(context["TEST_QUEUE"])
 
 
 def _plain(context: dict[str, str], log: Path, requests: int, processes: int) -> float:

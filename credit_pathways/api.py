@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from . import conf, delivery, queueing
 from .models import (
-    ImportedRow,
     Learner,
     Pathway,
     PathwayQuerySet,
@@ -113,10 +112,7 @@ def deliver(credit_request: UserCreditPathway) -> Status:
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    imported = ImportedRow.objects.using(router.db_for_write(ImportedRow))  # a replica may not have the row yet
-    is_imported = imported.filter(credit_request=credit_request).exists()
-    among = () if is_imported else UserCreditPathway.UNSENT
-    return delivery.deliver(credit_request, _record_now(credit_request), among=among)
+    return delivery.deliver(credit_request, _record_now(credit_request), among=UserCreditPathway.UNSENT)
 
 
 def _record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
@@ -204,7 +200,7 @@ def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
     progress = record_source().progress(user, program)
     if progress is None:
         return None
-    shared = ProgramCertRecord.objects.filter(user=user.pk, program=program.pk)
+    shared = ProgramCertRecord.objects.filter(user=user, program=program)
     return ProgramRecord(user=user, program=program, progress=progress, shared_record=next(iter(shared), None))
 
 

@@ -14,7 +14,7 @@ from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from .messages import credit_request_message
-from .models import ProgramCertRecord, UserCreditPathway
+from .models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ def deliver(
     Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
 
     A request with another status is left as it is, and so is one without a program. So is one that somebody else is
-    delivering just now; it counts as pending. Callers keep imported requests away (ADR 0017). If the mail does not
-    leave, the status becomes ``otherwise``; if there is nothing to send, ``failed``, for waiting would not change that.
+    delivering just now; it counts as pending. If the mail does not leave, the status becomes ``otherwise``; if there
+    is nothing to send, ``failed``, for waiting would not change that.
 
     Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
     cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a
@@ -81,14 +81,14 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
     skips = connection.features.has_select_for_update_skip_locked
     rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
-    found = list(rows.values_list("status", "program_id", Exists(link)))
+    found = list(rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(link)))
     if not found:
         # Whatever it was before, it is in flight now.
         credit_request.status = Status.PENDING
         return None
-    [(status, program, link_is_alive)] = found
+    [(status, program, is_imported, link_is_alive)] = found
     credit_request.status = status
-    return link_is_alive if status in among and program else None
+    return link_is_alive if status in among and program and not is_imported else None
 
 
 def _write_down(credit_request: UserCreditPathway, status: Status) -> None:

@@ -13,13 +13,19 @@ from .records import ProgramRecord
 
 
 def current_site(request: HttpRequest) -> Site:
-    """Return the request's site; 404 for a host name that is no site's."""
+    """
+    Return the request's site; 404 for a host name that is no site's.
+
+    An object of the request's own: Django's lives as long as the process, and so would what a host's record source
+    has looked up from it (Open edX Credentials' site configuration).
+    """
     try:
         site = get_current_site(request)
     except Site.DoesNotExist:
         raise Http404("There is no site of this name.") from None
     assert isinstance(site, Site)  # the models need django.contrib.sites, so this is no RequestSite
-    return site
+    columns = [field.attname for field in Site._meta.concrete_fields]
+    return Site.from_db(site._state.db, columns, [getattr(site, name) for name in columns])
 
 
 def program_or_404(request: HttpRequest, uuid: UUID) -> Program:

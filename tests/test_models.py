@@ -1,10 +1,11 @@
 """Rows and the two rules that are stated as queries."""
 
 import pytest
+from credentials.apps.catalog.models import Program as HostsProgram
 from django.db import IntegrityError
 from django.db.models import ProtectedError
 
-from credit_pathways.models import Pathway, UserCreditPathway
+from credit_pathways.models import Pathway, Program, UserCreditPathway
 
 from . import factories
 
@@ -37,6 +38,14 @@ class TestRequestable:
     def test_one_of_another_program_is_not(self, program):
         factories.PathwayFactory(programs=[factories.ProgramFactory()])
         assert not Pathway.objects.requestable_for(program).exists()
+
+    @pytest.mark.parametrize(
+        "other", [HostsProgram(pk=1, site_id=1), Program(site_id=1)], ids=["a host's", "not saved"]
+    )
+    def test_what_is_no_program_of_the_catalog_is_refused(self, other):
+        factories.PathwayFactory()
+        with pytest.raises(ValueError, match="no program of the catalog"):
+            Pathway.objects.requestable_for(other)
 
     def test_they_come_by_name(self, program):
         for name in ("B", "A", "C"):

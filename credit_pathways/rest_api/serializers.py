@@ -16,9 +16,10 @@ S = TypeVar("S", bound=serializers.Serializer)
 @cache
 def prepared(shape: type[S]) -> S:
     """
-    Return the process's one instance of a serializer, whose ``run_validation`` and ``to_representation`` keep nothing.
+    Return the process's one instance of a serializer, for its ``to_representation``, which keeps nothing.
 
     Django REST framework copies each field of each new instance, which takes longer than all that the instance does.
+    For ``run_validation`` too where no field has limits: the first message about one is kept, in its language.
     """
     return shape()
 
@@ -120,11 +121,11 @@ class PathwaySerializer(serializers.Serializer[Mapping[str, Any]]):
     #: What is read of it.
     COLUMNS = ("name", "id", "pathway_type")
 
-    name = serializers.CharField()
-    id = serializers.IntegerField()
-    status = serializers.CharField(allow_blank=True)
-    is_active = serializers.BooleanField()
-    pathway_type = serializers.ChoiceField(Pathway.Type.choices)
+    name = serializers.CharField(read_only=True)
+    id = serializers.IntegerField(read_only=True)
+    status = serializers.CharField(read_only=True)
+    is_active = serializers.BooleanField(read_only=True)
+    pathway_type = serializers.ChoiceField(Pathway.Type.choices, read_only=True)
 
     def to_representation(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a row of ``COLUMNS``; it is active, for one that is not requestable is not listed."""

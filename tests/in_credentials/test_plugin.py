@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
+from credentials.apps.core.models import SiteConfiguration
 from django.conf import settings as django_settings
 from django.contrib.sites.models import Site
 from django.core import mail
@@ -138,6 +139,14 @@ class TestLearner:
         assert row == {
             "name": "Statistics", "uuid": str(program.uuid), "partner": "", "completed": False, "empty": False,
         }  # fmt: skip
+
+    def test_records_are_switched_off_at_once(self, client, program, pathways):
+        pages = [f"/records/api/v1/program_records/{program.uuid}/", f"/records/programs/{program.uuid}/"]
+        assert [client.get(page).status_code for page in pages] == [200, 200]
+        # As another process does it: this one's cache of sites is not cleared.
+        SiteConfiguration.objects.update(records_enabled=False)
+        assert [client.get(page).status_code for page in pages] == [404, 404]
+        assert client.get("/records/api/v1/program_records/").json() == {"enrolled_programs": []}
 
     def test_the_record(self, client, program, pathways):
         answer = client.get(f"/records/api/v1/program_records/{program.uuid}/?is_public=false").json()
