@@ -31,7 +31,7 @@ def cases(rows: int) -> Iterator[Case]:
     runs = 20 if rows < 100_000 else 3  # noqa: PLR2004
     since = datetime(last.created.year - 1, last.created.month, 1, tzinfo=UTC)
     yield Case(
-        name=f"counts of the report, a year, {rows} requests",
+        name=f"report's counts, {rows} requests",
         work=partial(_report, since),
         floor=partial(staff_floors.report, since),
         result=dict,
