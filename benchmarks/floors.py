@@ -122,11 +122,8 @@ def _requests(cursor: Any, user: Any, program: Any, pathway_ids: Sequence[int]) 
     now = timezone.now()
     found = _one(cursor, LINK, program.pk, user.pk)
     with nullcontext() if found and len(pathway_ids) == 1 else transaction.atomic():
-        link = (
-            found[0]
-            if found
-            else _insert(cursor, INSERT_LINK, now, now, as_uuid(UUID(int=user.pk)), program.pk, user.pk)
-        )
+        new = (now, now, as_uuid(UUID(int=user.pk)), program.pk, user.pk)
+        link = found[0] if found else _insert(cursor, INSERT_LINK, *new)
         keys = [_insert(cursor, INSERT, now, now, user.pk, pathway_id, program.pk) for pathway_id in pathway_ids]
     return link, keys
 
@@ -140,26 +137,29 @@ def deliver(cursor: Any, link: int, pk: int) -> None:
         cursor.execute(UPDATE, (timezone.now(), pk))
 
 
+def _request(cursor: Any, request: HttpRequest, uuid: UUID) -> tuple[int, int]:
+    """Read five rows for the JSON of ``send``, and write one; return the keys of the link and of the row."""
+    pathway_id = json.loads(request.body)["pathway_id"]
+    user, program = _user(cursor, request), _program(cursor, uuid)
+    _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
+    link, [pk] = _requests(cursor, user, program, [pathway_id])
+    return link, pk
+
+
 @csrf_exempt
 def send(request: HttpRequest, uuid: UUID) -> JsonResponse:
-    """Read five rows, write one before the mail, lock it and change it afterwards."""
-    pathway_id = json.loads(request.body)["pathway_id"]
+    """Write the row before the mail, lock it and change it afterwards."""
     with connection.cursor() as cursor:
-        user, program = _user(cursor, request), _program(cursor, uuid)
-        _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
-        link, [pk] = _requests(cursor, user, program, [pathway_id])
+        link, pk = _request(cursor, request, uuid)
         deliver(cursor, link, pk)
     return JsonResponse({"id": pk, "status": "sent"})
 
 
 @csrf_exempt
 def enqueue(request: HttpRequest, uuid: UUID) -> JsonResponse:
-    """Read five rows, write one, and put a message that was made before into a queue of Redis."""
-    pathway_id = json.loads(request.body)["pathway_id"]
+    """Write the row, and put a message that was made before into a queue of Redis."""
     with connection.cursor() as cursor:
-        user, program = _user(cursor, request), _program(cursor, uuid)
-        _one(cursor, f"{PATHWAYS} AND w.id = %s", program.pk, 1, pathway_id)
-        _key, [pk] = _requests(cursor, user, program, [pathway_id])
+        _link, pk = _request(cursor, request, uuid)
     _redis().lpush(LIST, QUEUED)
     return JsonResponse({"id": pk, "status": "pending"}, status=202)
 

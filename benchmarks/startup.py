@@ -1,6 +1,5 @@
 """What the app adds to the start of a host beyond Django, Django REST framework and edx-ace."""
 
-import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -82,5 +81,5 @@ if __name__ == "__main__":
     for package, milliseconds in found.most_common():
         print(f"{milliseconds:7.1f} ms  {package}")
     print(f"{found.total():7.1f} ms  imported for the app")
-    added = [_milliseconds("app") - _milliseconds() for _run in range(25)]
-    print(f"{statistics.median(added):7.1f} ms  added to the start of a host")
+    [start] = measured(25)
+    print(f"{start.median - start.floor:7.1f} ms  added to the start of a host")
