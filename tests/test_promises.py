@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.dispatch import Signal
 from django.urls import reverse
+from edx_ace import ace
 from edx_ace.channel import ChannelMap
 from edx_ace.policy import Policy, PolicyResult
 
@@ -155,15 +156,13 @@ class TestSentIsTrue:
 
     def test_what_a_host_does_after_the_report_does_not_unsend_it(self, learner, program, pathway, relay, monkeypatch):
         """The app listens to edx-ace last, so this host raises only after the app has heard the report."""
-        from credit_pathways import delivery
-
-        ace_send = delivery.ace.send
+        ace_send = ace.send
 
         def send_then_fail(message):
             ace_send(message)
             raise ValueError("a receiver of the host")
 
-        monkeypatch.setattr(delivery.ace, "send", send_then_fail)
+        monkeypatch.setattr(ace, "send", send_then_fail)
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (request.status, len(relay.mails)) == ("sent", 1)
 
