@@ -30,7 +30,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
-from credit_pathways import queueing  # noqa: E402
+from credit_pathways.delivery import broker  # noqa: E402
 from credit_pathways.models import UserCreditPathway  # noqa: E402
 from tests import factories, smtp  # noqa: E402
 from tests.celery_app import app  # noqa: E402
@@ -99,7 +99,7 @@ def rate(workers: AbstractContextManager[Any], requests: int, processes: int) ->
 
 def measure_worker(context: dict[str, str], log: Path, requests: int, processes: int) -> float:
     """Queue the requests, then start a worker; return how many it sends in a second."""
-    queueing.enqueue(create(requests))
+    broker.enqueue(create(requests))
     return rate(
         Process(*worker_command(context["TEST_QUEUE"], processes), log=log, environment=context), requests, processes
     )

@@ -3,9 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.sites.models import Site
-
-from .text import host_name
 
 #: The values that ``CREDIT_PATHWAYS_DELIVERY`` may have.
 DELIVERIES = ("inline", "celery")
@@ -50,14 +47,14 @@ def request_rate() -> str | None:
     return _get("REQUEST_RATE", "15/minute")
 
 
-def platform_name(site: Site, of_host: str = "") -> str:
-    """Name of the platform as people see it: the setting, else what the host says, else the site's name."""
-    return _get("PLATFORM_NAME") or of_host or site.name
+def platform_name() -> str:
+    """Name of the platform as people see it; empty if not set."""
+    return _get("PLATFORM_NAME", "")
 
 
-def from_address(site: Site, of_host: str = "") -> str:
-    """From address of the mails of ``site``: the setting, else what the host says, else a default."""
-    return _get("FROM_ADDRESS") or of_host or f"no-reply@{host_name(site.domain)}"
+def from_address() -> str:
+    """From address of the mails; empty if not set."""
+    return _get("FROM_ADDRESS", "")
 
 
 def email_language() -> str:

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
 from .models import UserCreditPathway
-from .text import no_formula, one_line
+from .sanitize import no_formula, one_line
 
 Cell: TypeAlias = str | int
 

@@ -1,5 +1,7 @@
 """Links for people outside, built from the program's site and never from a request's Host header (ADR 0004)."""
 
+from urllib.parse import urlsplit
+
 from django.contrib.sites.models import Site
 from django.urls import reverse
 
@@ -23,3 +25,8 @@ def public_record_url(site: Site, shared_record: ProgramCertRecord) -> str:
 def public_record_csv_url(site: Site, shared_record: ProgramCertRecord) -> str:
     """Return the address of the public record as CSV; this service always serves that itself."""
     return _absolute(site, "public_record_csv", shared_record)
+
+
+def host_name(domain: str) -> str:
+    """Return the host of a site's domain, which may carry a port: ``localhost:8000`` gives ``localhost``."""
+    return urlsplit(f"//{domain}").hostname or domain

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from .records import CourseResult, ProgramRecord
-from .text import no_formula, one_line
+from .sanitize import no_formula, one_line
 
 
 def _day(moment: datetime | None) -> str:

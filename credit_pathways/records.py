@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from uuid import UUID
 
 from django.contrib.sites.models import Site
 from django.utils.module_loading import import_string
 
 from . import conf
-from .models import Learner, Program, ProgramCertRecord
+from .links import host_name
+from .models import Learner, Program, ProgramCertRecord, UserCreditPathway
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ class ProgramRecord:
         site = self.program.site
         host = record_source().site_configuration(site)
         return SiteConfiguration(
-            platform_name=conf.platform_name(site, host.platform_name),
-            from_address=conf.from_address(site, host.from_address),
+            platform_name=conf.platform_name() or host.platform_name or site.name,
+            from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
             records_help_url=host.records_help_url,
         )
 
@@ -140,3 +142,43 @@ class ProgramRecord:
     def empty(self) -> bool:
         """Whether no course is earned yet."""
         return not self.earned
+
+
+def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
+    """Return what the learner's Program Record page shows; ``None``: this learner has no record in the program."""
+    progress = record_source().progress(user, program)
+    if progress is None:
+        return None
+    shared = ProgramCertRecord.objects.filter(user=user, program=program)
+    return ProgramRecord(user=user, program=program, progress=progress, shared_record=next(iter(shared), None))
+
+
+def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
+    """Return the learner's program records on ``site``, in the record source's order."""
+    source = record_source()
+    shared = {record.program_id: record for record in ProgramCertRecord.objects.filter(user=user, program__site=site)}
+    return [
+        ProgramRecord(user=user, program=program, progress=progress, shared_record=shared.get(program.pk))
+        for program in source.programs(user, site)
+        if (progress := source.progress(user, program)) is not None
+    ]
+
+
+def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
+    """Return the program record that the public link ``uuid`` of ``site`` opens; ``None``: the link is dead."""
+    shared_records = ProgramCertRecord.objects.select_related("user", "program")
+    shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
+    if shared_record is None:
+        return None
+    user, program = shared_record.user, shared_record.program
+    program.site = site
+    progress = record_source().progress(user, program)
+    if progress is None:
+        return None
+    return ProgramRecord(user=user, program=program, progress=progress, shared_record=shared_record)
+
+
+def record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
+    """Return the record that ``credit_request`` is about as it is now; ``None`` if there is none any more."""
+    program = credit_request.program
+    return program_record(user=credit_request.user, program=program) if program else None

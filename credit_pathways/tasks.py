@@ -7,9 +7,10 @@ import time
 from celery import Task, shared_task
 from celery.exceptions import Reject
 
-from . import api, conf
+from . import conf
+from .delivery import later
+from .delivery.broker import TASK, bounded_options
 from .models import UserCreditPathway
-from .queueing import TASK, bounded_options
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def deliver_credit_request(self: Task, request_id: int) -> None:
     At least once (promise 5): a message is acknowledged when its attempt is over, so that a killed worker loses none.
     """
     number = self.request.retries + 1
-    status = api.attempt_delivery(request_id=request_id, is_last=number >= conf.celery_attempts())
+    status = later.attempt_delivery(request_id=request_id, is_last=number >= conf.celery_attempts())
     if status == UserCreditPathway.Status.PENDING:
         _try_again(self, request_id, number)
 

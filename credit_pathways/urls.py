@@ -1,12 +1,28 @@
 """Where everything is; a host mounts this, by convention at ``records/``."""
 
+from uuid import UUID
+
 from django.urls import path, register_converter
 
 from . import views
-from .converters import AnyUUIDConverter
 from .rest_api import views as rest_views
 
 app_name = "credit_pathways"
+
+
+class AnyUUIDConverter:
+    """A uuid with or without hyphens, in either case; made with hyphens (RFC 9562, section 4)."""
+
+    regex = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
+
+    def to_python(self, value: str) -> UUID:
+        """Parse it."""
+        return UUID(value)
+
+    def to_url(self, value: UUID | str) -> str:
+        """Write it with hyphens."""
+        return str(UUID(str(value)))
+
 
 register_converter(AnyUUIDConverter, "credit_pathways_uuid")
 PROGRAM = "programs/<credit_pathways_uuid:uuid>/"

@@ -32,12 +32,12 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import ListView, TemplateView, View
 
 from . import api, conf
-from .headers import unlisted
+from .decorators import unlisted
 from .links import public_record_url
-from .lookups import current_site, program_or_404, public_record_or_404, record_or_404
 from .models import MAX_ID, Pathway, Program, UserCreditPathway, UserCreditPathwayQuerySet
 from .record_csv import record_csv
-from .text import one_line
+from .sanitize import one_line
+from .shortcuts import current_site, program_or_404, public_record_or_404, record_or_404
 from .throttling import seconds_to_wait
 
 Status = UserCreditPathway.Status

@@ -10,6 +10,7 @@ import edx_ace.policy
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from kombu.transport.memory import Channel
 
 from . import factories, smtp
 from .celery_app import app as celery_app
@@ -29,6 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _empty_cache() -> None:
     """The flood guard counts from nothing."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _empty_broker() -> None:
+    """No task of an earlier test waits in the broker, which is this process's memory."""
+    for queue in Channel.queues.values():
+        queue.queue.clear()
 
 
 @pytest.fixture

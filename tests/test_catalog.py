@@ -9,7 +9,7 @@ from django.contrib.sites.models import Site
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
-from credit_pathways.catalog import synchronize
+from credit_pathways.catalog.sync import synchronize
 from credit_pathways.models import Pathway, Program
 
 from . import factories

@@ -4,16 +4,28 @@ import pytest
 from django.contrib.sites.models import Site
 
 from credit_pathways import conf
+from credit_pathways.models import Program
+from credit_pathways.records import ProgramRecord
 
 SITE = Site(domain="credentials.example.com:8000", name="Example")
+
+
+def site_configuration():
+    return ProgramRecord(user=None, program=Program(site=SITE), progress=None, shared_record=None).site_configuration
+
 
 #: Setting, how it is read, its default, another value.
 SETTINGS = [
     ("RECORD_SOURCE", conf.record_source, "credit_pathways.records.CatalogRecordSource", "host.Source"),
     ("DELIVERY", conf.delivery, "inline", "celery"),
     ("REQUEST_RATE", conf.request_rate, "15/minute", None),
-    ("PLATFORM_NAME", lambda: conf.platform_name(SITE), "Example", "Example Online"),
-    ("FROM_ADDRESS", lambda: conf.from_address(SITE), "no-reply@credentials.example.com", "registry@example.com"),
+    ("PLATFORM_NAME", lambda: site_configuration().platform_name, "Example", "Example Online"),
+    (
+        "FROM_ADDRESS",
+        lambda: site_configuration().from_address,
+        "no-reply@credentials.example.com",
+        "registry@example.com",
+    ),
     ("EMAIL_LANGUAGE", conf.email_language, "en-us", "fr"),
     ("LINK_SCHEME", conf.link_scheme, "https", "http"),
     ("PUBLIC_RECORD_URL", conf.public_record_url, None, "https://record.example.com/shared/{uuid}"),

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from credit_pathways import api
+from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
 
 from . import factories
@@ -100,7 +100,7 @@ def test_with_a_broken_relay_two_commands_at_once_try_each_once(pending, relay):
 
 def test_one_that_a_killed_command_had_claimed_comes_later(pending, relay):
     pending(100)
-    UserCreditPathway.objects.update(modified=timezone.now() + api.CLAIM)
+    UserCreditPathway.objects.update(modified=timezone.now() + later.CLAIM)
     call_command("deliver_pending", older_than=60)
     assert statuses() == ["pending"]
     UserCreditPathway.objects.update(modified=timezone.now())

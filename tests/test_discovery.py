@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from credit_pathways import discovery
+from credit_pathways.catalog import discovery
 from credit_pathways.models import Pathway, Program
 
 from . import discovery_server, factories

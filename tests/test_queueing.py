@@ -10,7 +10,8 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.urls import reverse
 
-from credit_pathways import api, queueing
+from credit_pathways import api
+from credit_pathways.delivery import broker
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
 
@@ -75,7 +76,7 @@ class TestQueued:
         settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 77
         post_send(client, program, pathway)
         [message] = queued()
-        assert message.headers["timelimit"] == [77 + queueing.GRACE, 77]
+        assert message.headers["timelimit"] == [77 + broker.GRACE, 77]
 
     def test_the_queue_has_the_name_of_the_settings(self, client, program, pathway, settings):
         settings.CREDIT_PATHWAYS_CELERY_QUEUE = "another"
@@ -143,7 +144,7 @@ def nonsense():
 @pytest.fixture(params=[refused, silent, unknown, nonsense])
 def broken_broker(request, settings, monkeypatch):
     """Every way in which the broker is not there; a function makes it come back."""
-    monkeypatch.setattr(queueing, "PATIENCE", 0.3)
+    monkeypatch.setattr(broker, "PATIENCE", 0.3)
     working = settings.CELERY_BROKER_URL
     with request.param() as settings.CELERY_BROKER_URL:
         yield lambda: setattr(settings, "CELERY_BROKER_URL", working)

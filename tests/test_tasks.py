@@ -13,7 +13,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from credit_pathways import api, delivery, queueing, tasks
+from credit_pathways import api, tasks
+from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
 
@@ -73,7 +74,7 @@ class TestAttempts:
 
     def test_between_them_the_request_is_pending(self, request_row, relay):
         relay.answers["RCPT"] = "451 greylisted"
-        assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
         assert UserCreditPathway.objects.get().status == "pending"
 
     def test_all_carry_the_same_message_id(self, request_row, relay):
@@ -138,9 +139,9 @@ class TestErrorsOfOthers:
             raise OperationalError("away")
 
         with connection.execute_wrapper(away):
-            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
             with pytest.raises(OperationalError):
-                api.attempt_delivery(request_id=request_row.pk, is_last=True)
+                later.attempt_delivery(request_id=request_row.pk, is_last=True)
         assert run(request_row.pk) == ("sent", [])
 
     def test_the_time_limit_striking_before_the_mail_left_is_tried_again(self, request_row, relay):
@@ -149,7 +150,7 @@ class TestErrorsOfOthers:
 
         relay.on_data = lambda: time.sleep(0.01)
         with connected(ACE_MESSAGE_SENT, strike):
-            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
 
     def test_the_time_limit_striking_after_the_mail_left_does_not_unsay_it(self, request_row, relay):
         struck = []
@@ -162,7 +163,7 @@ class TestErrorsOfOthers:
             return result
 
         with connection.execute_wrapper(strike):
-            assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
+            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
         assert (struck != [], UserCreditPathway.objects.get().status, len(relay.mails)) == (True, "sent", 1)
 
     def test_the_next_attempt_has_the_pause_and_the_limits(self, request_row, relay, settings):
@@ -187,7 +188,7 @@ class TestErrorsOfOthers:
             return progress(self, user, program)
 
         monkeypatch.setattr(FixedRecordSource, "progress", fail_first)
-        assert api.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
         assert relay.mails == []
 
     def test_no_error_of_the_host_reaches_the_log_of_celery(self, request_row, relay, monkeypatch, caplog):
@@ -209,7 +210,7 @@ class TestErrorsOfOthers:
         self, request_row, relay, settings, monkeypatch
     ):
         relay.answers["RCPT"] = "451 greylisted"
-        monkeypatch.setattr(queueing, "PATIENCE", 0.2)
+        monkeypatch.setattr(broker, "PATIENCE", 0.2)
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
         monkeypatch.setattr(tasks, "LONGEST_SLEEP", 0.2)
         began = time.monotonic()
@@ -225,7 +226,7 @@ class TestLock:
     def test_a_message_that_comes_twice_sends_one_mail(self, request_row, relay):
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
-        said = at_once(2, lambda: api.attempt_delivery(request_id=request_row.pk, is_last=False))
+        said = at_once(2, lambda: later.attempt_delivery(request_id=request_row.pk, is_last=False))
         assert (sorted(said), len(relay.mails)) == (["pending", "sent"], 1)
 
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
@@ -235,7 +236,7 @@ class TestLock:
         worker = threading.Thread(target=at_once, args=[1, lambda: api.deliver(request_row)])
         worker.start()
         assert in_flight.wait(10)
-        assert delivery.give_up(UserCreditPathway.objects.get()) == "pending"
+        assert sending.give_up(UserCreditPathway.objects.get()) == "pending"
         end.set()
         worker.join()
         assert (UserCreditPathway.objects.get().status, len(relay.mails)) == ("sent", 1)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_pathways.text import host_name, one_line
+from credit_pathways.links import host_name
+from credit_pathways.sanitize import one_line
 
 
 @pytest.mark.parametrize(

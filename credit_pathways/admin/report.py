@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from ..models import UserCreditPathway
 from ..reports import GROUPINGS, Line, count_requests
-from ..text import no_formula, one_line
+from ..sanitize import no_formula, one_line
 from .filters import DAY_FIELD, day_range
 
 TITLES = {

@@ -19,11 +19,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from .. import api
-from ..headers import unlisted
+from ..decorators import unlisted
 from ..links import public_record_url
-from ..lookups import current_site, program_or_404, public_record_or_404, record_or_404
 from ..models import Learner, Pathway, UserCreditPathway
 from ..records import ProgramRecord
+from ..shortcuts import current_site, program_or_404, public_record_or_404, record_or_404
 from ..throttling import RequestRateThrottle
 from . import serializers
 from .filters import CreditRequestFilter, is_moment

@@ -13,6 +13,7 @@ from django.db import IntegrityError
 
 from credit_pathways import api
 from credit_pathways.contrib.credentials import imports
+from credit_pathways.delivery import later
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 
 from . import factories
@@ -126,7 +127,7 @@ class TestBlank:
 
     def test_not_by_the_api(self, row):
         assert api.deliver(row) == "pending"
-        assert api.attempt_delivery(request_id=row.pk, is_last=True) is None
+        assert later.attempt_delivery(request_id=row.pk, is_last=True) is None
         self.nothing_was_sent(row)
 
     def test_not_by_deliver_again(self, row, client, learner):

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from credit_pathways import api, queueing
+from credit_pathways import api
+from credit_pathways.delivery import broker as broker_module
 from credit_pathways.models import UserCreditPathway
 from tests.celery_app import app
 
@@ -20,7 +21,7 @@ def through_a_proxy(request, settings, monkeypatch):
     """Give a proxy to each broker in turn."""
     settings.CREDIT_PATHWAYS_DELIVERY = "celery"
     settings.CREDIT_PATHWAYS_CELERY_QUEUE = "test-stalls"
-    monkeypatch.setattr(queueing, "PATIENCE", 0.3)
+    monkeypatch.setattr(broker_module, "PATIENCE", 0.3)
     with Proxy(BROKERS[request.param]) as proxy:
         settings.CELERY_BROKER_URL = proxy.url
         yield proxy

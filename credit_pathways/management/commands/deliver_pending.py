@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from credit_pathways import api
+from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
 
 Status = UserCreditPathway.Status
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if not 0 <= options["older_than"] <= CENTURY:
             raise CommandError("--older-than: give a number of minutes, from 0 to a century.")
         older_than = timedelta(minutes=options["older_than"])
-        deliver = api.pending_requests if options["dry_run"] else api.deliver_pending
+        deliver = later.pending_requests if options["dry_run"] else later.deliver_pending
         statuses = [self._told(request) for request in deliver(older_than=older_than)]
         sent, failed = (statuses.count(status) for status in (Status.SENT, Status.FAILED))
         if options["dry_run"]:

@@ -1,6 +1,5 @@
 """``manage.py sync_catalog``: copy a site's catalog from the Discovery service, or from Credentials."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,12 +10,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from credit_pathways import catalog, discovery
+from credit_pathways.catalog import discovery, files, sync
 from credit_pathways.models import Program
 
 from ..credentials import from_credentials
 
-KINDS = ("programs", "pathways")
+KINDS = files.KINDS
 
 
 class Command(BaseCommand):
@@ -48,7 +47,7 @@ class Command(BaseCommand):
         """Synchronise, print what was done, and end with status 1 if an item was skipped."""
         site = _site(options["site"])
         items = _items(site, options)
-        report = catalog.synchronize(
+        report = sync.synchronize(
             site=site,
             programs=_bar(items["programs"], "programs"),
             pathways=_bar(items["pathways"], "pathways"),
@@ -88,24 +87,9 @@ def _from_discovery(site: Site, root: str) -> dict[str, list[Any]]:
 
 def _from_file(file: Path) -> dict[str, list[Any]]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return {kind: _results(data[kind]) for kind in KINDS}
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise CommandError(f"{file} is not a whole catalog in JSON: {error}.") from error
-    except (KeyError, TypeError) as error:
-        raise CommandError(f'{file} needs "programs" and "pathways", each a page or a list of items.') from error
-
-
-def _results(page: Any) -> list[Any]:
-    """Return the items of a plain list, or of a page of Discovery's API that is the only one."""
-    if isinstance(page, dict) and page.get("next"):
-        raise ValueError("there are more pages, and what they hold would be retired")
-    results = page["results"] if isinstance(page, dict) else page
-    if not isinstance(results, list):
-        raise TypeError("not a list")
-    return results
+        return files.items(file)
+    except files.CatalogFileError as error:
+        raise CommandError(str(error)) from error
 
 
 def _site(domain: str | None) -> Site:

@@ -7,9 +7,8 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from . import api
 from .models import Program
-from .records import ProgramRecord
+from .records import ProgramRecord, program_record, public_record
 
 
 def current_site(request: HttpRequest) -> Site:
@@ -38,7 +37,7 @@ def program_or_404(request: HttpRequest, uuid: UUID) -> Program:
 
 def record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
     """Return the requesting user's record in the program ``uuid``."""
-    record = api.program_record(user=request.user, program=program_or_404(request, uuid))
+    record = program_record(user=request.user, program=program_or_404(request, uuid))
     if record is None:
         raise Http404("You have no record in this program.")
     return record
@@ -46,7 +45,7 @@ def record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
 
 def public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
     """Return the program record that the public link ``uuid`` opens."""
-    record = api.public_record(uuid=uuid, site=current_site(request))
+    record = public_record(uuid=uuid, site=current_site(request))
     if record is None:
         raise Http404("This record is not shared, or no longer.")
     return record

@@ -13,9 +13,9 @@ from edx_ace.channel import Channel, ChannelType
 from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from .messages import credit_request_message
-from .models import ImportedRow, ProgramCertRecord, UserCreditPathway
-from .records import ProgramRecord
+from ..models import ImportedRow, ProgramCertRecord, UserCreditPathway
+from ..records import ProgramRecord
+from .message import credit_request_message
 
 log = logging.getLogger(__name__)
 

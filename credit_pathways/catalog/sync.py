@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.serializers import as_serializer_error
 
-from .models import Pathway, Program
+from ..models import Pathway, Program
 
 #: Fields that are copied, of each model.
 COPIED = {

@@ -1,7 +1,6 @@
 """Text that people typed, made safe to stand in one line of a mail, a header or a table."""
 
 import re
-from urllib.parse import urlsplit
 
 #: Control characters, what is no character (XML takes neither), and the marks that turn the direction of what follows
 #: them (Unicode TR 36, 2.11.2).
@@ -25,8 +24,3 @@ _FORMULA = re.compile('(^|[;,\t])([\\s"\u200b-\u200f\u2060\ufeff]*)(?=[=+\\-@|%ï
 def no_formula(cell: str) -> str:
     """Return ``cell`` with an apostrophe before what a spreadsheet would run as a formula (OWASP, "CSV Injection")."""
     return _FORMULA.sub(r"\1\2'", cell)
-
-
-def host_name(domain: str) -> str:
-    """Return the host of a site's domain, which may carry a port: ``localhost:8000`` gives ``localhost``."""
-    return urlsplit(f"//{domain}").hostname or domain

@@ -12,11 +12,11 @@ from edx_ace.errors import FatalChannelDeliveryError
 from edx_ace.message import Message
 from edx_ace.recipient import Recipient
 
-from . import conf
-from .links import public_record_csv_url, public_record_url
-from .models import UserCreditPathway
-from .records import ProgramRecord
-from .text import host_name, one_line
+from .. import conf
+from ..links import host_name, public_record_csv_url, public_record_url
+from ..models import UserCreditPathway
+from ..records import ProgramRecord
+from ..sanitize import one_line
 
 
 class CreditRequestMessage(Message):

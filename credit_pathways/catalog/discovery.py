@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import conf
+from .. import conf
 
 #: Seconds to connect, and to wait for the next bytes of an answer.
 TIMEOUT = (5, 60)

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from . import conf, delivery
-from .models import UserCreditPathway
+from .. import conf
+from ..models import UserCreditPathway
+from . import sending
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
 def _give_up(credit_request: UserCreditPathway) -> None:
     """Fail the request; if not even that can be written down, say so at least to the learner who waits."""
     try:
-        delivery.give_up(credit_request)
+        sending.give_up(credit_request)
     except Exception as error:  # noqa: BLE001  the database is away as well, or the row is gone
         log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
         credit_request.status = UserCreditPathway.Status.FAILED

@@ -1,0 +1,1 @@
+"""Keeping a site's programs and pathways the same as their source."""

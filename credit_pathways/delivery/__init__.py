@@ -1,0 +1,1 @@
+"""Sending the email of a credit request, and recording truthfully whether it was sent."""
