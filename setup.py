@@ -29,7 +29,12 @@ setup(
     python_requires=">=3.11",
     install_requires=requirements("base"),
     extras_require={name: requirements(name) for name in ("celery", "discovery")},
-    entry_points={"credentials.djangoapp": ["credit_pathways = credit_pathways.apps:CreditPathwaysConfig"]},
+    entry_points={
+        "credentials.djangoapp": [
+            "credit_pathways = credit_pathways.apps:CreditPathwaysConfig",
+            "credit_pathways_credentials = credit_pathways.contrib.credentials.apps:CredentialsConfig",
+        ]
+    },
     zip_safe=False,
     classifiers=[
         "Framework :: Django :: 5.2",

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "credentials.apps.credentials",
     "credentials.apps.records",
     "credit_pathways",
+    "credit_pathways.contrib.credentials",
 ]
 
 MIDDLEWARE = [

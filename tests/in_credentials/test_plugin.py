@@ -25,8 +25,11 @@ KINDS = ("base", "production", "devstack", "test")
 SWITCHED = "credit_pathways.contrib.credentials.urls"
 
 
-def test_the_installed_entry_point_names_the_app():
-    assert "credit_pathways.apps.CreditPathwaysConfig" in get_plugin_apps(HOST)
+def test_the_installed_entry_points_name_both_apps():
+    assert {
+        "credit_pathways.apps.CreditPathwaysConfig",
+        "credit_pathways.contrib.credentials.apps.CredentialsConfig",
+    } <= set(get_plugin_apps(HOST))
 
 
 def test_its_urls_are_at_records():

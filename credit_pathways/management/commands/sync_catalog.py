@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
@@ -12,8 +13,6 @@ from tqdm import tqdm
 
 from credit_pathways.catalog import discovery, files, sync
 from credit_pathways.models import Program
-
-from ..credentials import from_credentials
 
 KINDS = files.KINDS
 
@@ -72,7 +71,7 @@ def _items(site: Site, options: dict[str, Any]) -> dict[str, list[Any]]:
         return _from_discovery(site, options["url"])
     if options["file"]:
         return _from_file(options["file"])
-    return from_credentials("catalog").items(site)
+    return _from_credentials(site)
 
 
 def _from_discovery(site: Site, root: str) -> dict[str, list[Any]]:
@@ -90,6 +89,14 @@ def _from_file(file: Path) -> dict[str, list[Any]]:
         return files.items(file)
     except files.CatalogFileError as error:
         raise CommandError(str(error)) from error
+
+
+def _from_credentials(site: Site) -> dict[str, list[Any]]:
+    if not apps.is_installed("credit_pathways.contrib.credentials"):
+        raise CommandError("--from-credentials: this service is not Open edX Credentials.")
+    from credit_pathways.contrib.credentials import catalog
+
+    return catalog.items(site)
 
 
 def _site(domain: str | None) -> Site:

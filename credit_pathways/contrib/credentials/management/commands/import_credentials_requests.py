@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
-from ..credentials import from_credentials
+from ...imports import import_rows
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Copy, print what was done, and end with status 1 if a row was left out."""
         try:
-            report = from_credentials("imports").import_rows(dry_run=options["dry_run"])
+            report = import_rows(dry_run=options["dry_run"])
         except IntegrityError as error:
             raise CommandError("Somebody else wrote the same rows at this moment. Run it again.") from error
         for line in report.problems:

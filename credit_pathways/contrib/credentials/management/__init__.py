@@ -1,0 +1,1 @@
+"""Management commands that only Open edX Credentials has."""
