@@ -32,10 +32,11 @@ from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
 from credit_pathways.delivery import broker  # noqa: E402
 from credit_pathways.models import UserCreditPathway  # noqa: E402
-from tests import factories, smtp  # noqa: E402
-from tests.celery_app import app  # noqa: E402
-from tests.services.load import session_of, timed  # noqa: E402
-from tests.services.processes import Process, Web, wait_until, worker_command  # noqa: E402
+from tests import factories  # noqa: E402
+from tests.support import smtp  # noqa: E402
+from tests.support.celery_app import app  # noqa: E402
+from tests.support.load import session_of, timed  # noqa: E402
+from tests.support.processes import Process, Web, wait_until, worker_command  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:

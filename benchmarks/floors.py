@@ -29,7 +29,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from benchmarks.staff_floors import urlpatterns as of_staff
-from tests.record_source import FixedRecordSource
+from tests.support.record_source import FixedRecordSource
 from tests.urls import urlpatterns as of_host
 
 SESSION = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"

@@ -15,8 +15,9 @@ from django.test import Client
 
 from benchmarks.harness import Case, Figures
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
-from tests import factories, smtp
-from tests.record_source import EARNED, FixedRecordSource
+from tests import factories
+from tests.support import smtp
+from tests.support.record_source import EARNED, FixedRecordSource
 
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"

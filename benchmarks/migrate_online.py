@@ -35,7 +35,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from tests.schema import AFTER, BEFORE, INDEXED, TABLE, plain_steps
+from tests.support.schema import AFTER, BEFORE, INDEXED, TABLE, plain_steps
 
 APP = "credit_pathways"
 MIGRATIONS = {"0002": (BEFORE, AFTER), "0003": (AFTER, INDEXED)}

@@ -14,8 +14,8 @@ from benchmarks.capacity import create, environment, measure_worker, rate
 from benchmarks.floors import LIST
 from benchmarks.harness import Case, Figures
 from benchmarks.learner import Learner, status
-from tests import smtp
-from tests.services.processes import Process, worker_command
+from tests.support import smtp
+from tests.support.processes import Process, worker_command
 
 SLOW = 0.25
 

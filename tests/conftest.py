@@ -12,8 +12,9 @@ from django.core.cache import cache
 from django.test import Client
 from kombu.transport.memory import Channel
 
-from . import factories, smtp
-from .celery_app import app as celery_app
+from tests import factories
+from tests.support import smtp
+from tests.support.celery_app import app as celery_app
 
 celery_app.set_default()
 

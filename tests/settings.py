@@ -80,4 +80,4 @@ EMAIL_TIMEOUT = 5
 
 CELERY_BROKER_URL = "memory://"
 
-CREDIT_PATHWAYS_RECORD_SOURCE = "tests.record_source.FixedRecordSource"
+CREDIT_PATHWAYS_RECORD_SOURCE = "tests.support.record_source.FixedRecordSource"

@@ -12,9 +12,8 @@ from django.apps import apps
 from django.db import connection
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .analytics import ANSWERS, END, START, YEARS_START, Rows
+from tests import factories
+from tests.support.analytics import ANSWERS, END, START, YEARS_START, Rows
 
 PAGE = (Path(__file__).parents[1] / "docs/analytics.rst").read_text(encoding="utf-8")
 SQL = re.compile(r"^\.\. code-block:: sql\n(?: +:caption: (.+)\n)?\n((?:(?: {3}.+)?\n)+)", re.MULTILINE)

@@ -4,10 +4,9 @@ import pytest
 
 from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .record_source import NO_RECORD
-from .threads import at_once
+from tests import factories
+from tests.support.record_source import NO_RECORD
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

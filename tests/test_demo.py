@@ -9,9 +9,9 @@ from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
-from . import demo_server
-from .html import Page
-from .smtp import free_port
+from tests.support import demo_server
+from tests.support.html import Page
+from tests.support.smtp import free_port
 
 #: Pathways and their institutions, as the dialog shows them.
 MASTER = ("Master of Science, 12 credits", "Northfield University")

@@ -7,8 +7,7 @@ import pytest
 from credit_pathways import exports
 from credit_pathways.exports import COLUMNS, export_rows
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 

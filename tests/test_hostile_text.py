@@ -9,10 +9,9 @@ import pytest
 from django.urls import reverse
 
 from credit_pathways.models import ProgramCertRecord
-
-from . import factories
-from .html import Page, parse
-from .record_source import EARNED, FixedRecordSource
+from tests import factories
+from tests.support.html import Page, parse
+from tests.support.record_source import EARNED, FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,7 @@ from django.utils import translation
 
 from credit_pathways import api, links
 from credit_pathways.models import ProgramCertRecord
-
-from . import factories, urls
+from tests import factories, urls
 
 SHARED = ProgramCertRecord(uuid=uuid.UUID("4a1d6ef2-7a36-4b9c-9c39-0f9a1be0e0b1"))
 SITE = Site(domain="credentials.example.com", name="Example")

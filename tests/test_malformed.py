@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
+from tests import factories
 
 # The test client raises what a view raises, so a 500 of any kind fails these tests.
 pytestmark = pytest.mark.django_db

@@ -16,9 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from credit_pathways.migrations import _online
-
-from .interruptions import CHANGE, Delivery, another, before_statement, killed_before, requests
-from .schema import AFTER, BEFORE, INDEXED, SESSION, TABLE, asked, columns, migrate_plainly, schema
+from tests.support.interruptions import CHANGE, Delivery, another, before_statement, killed_before, requests
+from tests.support.schema import AFTER, BEFORE, INDEXED, SESSION, TABLE, asked, columns, migrate_plainly, schema
 
 NOBODY = 10**9
 

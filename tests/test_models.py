@@ -6,8 +6,7 @@ from django.db import IntegrityError
 from django.db.models import ProtectedError
 
 from credit_pathways.models import Pathway, Program, UserCreditPathway
-
-from . import factories
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 

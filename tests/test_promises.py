@@ -17,9 +17,8 @@ from edx_ace.policy import Policy, PolicyResult
 
 from credit_pathways import api
 from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .failures import FAILURES, BusyChannel, Failure
+from tests import factories
+from tests.support.failures import FAILURES, BusyChannel, Failure
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

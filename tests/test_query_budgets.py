@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from . import factories
-from .record_source import EARNED, FixedRecordSource
+from tests import factories
+from tests.support.record_source import EARNED, FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,9 +7,8 @@ import pytest
 
 from credit_pathways.record_csv import record_csv
 from credit_pathways.records import ProgramRecord, Progress
-
-from . import factories
-from .record_source import EARNED, NOT_EARNED
+from tests import factories
+from tests.support.record_source import EARNED, NOT_EARNED
 
 pytestmark = pytest.mark.django_db
 

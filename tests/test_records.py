@@ -14,9 +14,8 @@ from credit_pathways.records import (
     SiteConfiguration,
     record_source,
 )
-
-from . import factories
-from .record_source import EARNED, NOT_EARNED, FixedRecordSource
+from tests import factories
+from tests.support.record_source import EARNED, NOT_EARNED, FixedRecordSource
 
 
 def test_the_setting_names_the_source(settings):

@@ -8,8 +8,7 @@ import pytest
 
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.reports import GROUPINGS, count_requests
-
-from . import factories
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,8 @@ from rest_framework.serializers import Serializer
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from credit_pathways.rest_api.serializers import GradeSerializer, PathwaySerializer, prepared
-
-from . import factories
-from .record_source import EARNED, NO_RECORD, NOT_EARNED
+from tests import factories
+from tests.support.record_source import EARNED, NO_RECORD, NOT_EARNED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

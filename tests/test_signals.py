@@ -6,9 +6,8 @@ from django.db import transaction
 from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.signals import credit_requested
-
-from . import factories
-from .receivers import connected
+from tests import factories
+from tests.support.receivers import connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,12 +17,11 @@ from credit_pathways import api, tasks
 from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
-
-from . import factories
-from .celery_app import app
-from .receivers import connected
-from .record_source import FixedRecordSource
-from .threads import at_once
+from tests import factories
+from tests.support.celery_app import app
+from tests.support.receivers import connected
+from tests.support.record_source import FixedRecordSource
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,10 +18,10 @@ import credit_pathways
 from credit_pathways.exports import COLUMNS
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.records import CourseResult
-
-from . import factories, pseudo_locale
-from .html import Page
-from .record_source import FixedRecordSource
+from tests import factories
+from tests.support import pseudo_locale
+from tests.support.html import Page
+from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

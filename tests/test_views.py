@@ -13,10 +13,9 @@ from django.urls import reverse, reverse_lazy
 
 import credit_pathways
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .html import parse
-from .record_source import NO_RECORD, FixedRecordSource
+from tests import factories
+from tests.support.html import parse
+from tests.support.record_source import NO_RECORD, FixedRecordSource
 
 SENT = "your request was sent to"
 

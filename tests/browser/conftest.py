@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests import demo_server
-from tests.smtp import free_port
-
-from .visitor import Visitor
+from tests.support import demo_server
+from tests.support.smtp import free_port
+from tests.support.visitor import Visitor
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

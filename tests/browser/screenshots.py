@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests import demo_server
-from tests.smtp import free_port
+from tests.support import demo_server
+from tests.support.smtp import free_port
 from tests.test_demo import MASTER, REFUSED, STATISTICS
 
 

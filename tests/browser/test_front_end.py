@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests import demo_server
-
-from .visitor import Visitor
+from tests.support import demo_server
+from tests.support.visitor import Visitor
 
 #: What the front end was built for.
 HOST, PORT = "localhost:8000", 8000

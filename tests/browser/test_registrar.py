@@ -9,9 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
+from tests.browser.test_learner import come_in, request
 from tests.test_demo import MASTER, STATISTICS
-
-from .test_learner import come_in, request
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_learner import come_in, request
 from tests.test_demo import MASTER, REFUSED, STATISTICS
-
-from .test_learner import come_in, request
 
 LIST = "admin/credit_pathways/usercreditpathway/"
 

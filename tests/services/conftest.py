@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.celery_app import app
-
-from .processes import Process, Web
+from tests.support.celery_app import app
+from tests.support.processes import Process, Web
 
 BROKERS = {
     "redis": os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0"),

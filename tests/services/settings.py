@@ -2,8 +2,8 @@
 
 import os
 
-from tests.services.quorum import QUORUM
 from tests.settings import *  # noqa: F403
+from tests.support.quorum import QUORUM
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -7,10 +7,9 @@ import pytest
 from credit_pathways import api
 from credit_pathways.delivery import broker as broker_module
 from credit_pathways.models import UserCreditPathway
-from tests.celery_app import app
-
-from .conftest import BROKERS
-from .proxy import Proxy
+from tests.services.conftest import BROKERS
+from tests.support.celery_app import app
+from tests.support.proxy import Proxy
 
 #: Bytes that the broker gets before it falls silent. A request takes some 600 to 1,800 of them.
 POINTS = [0, 250, 400, 550, 850, 1200, 1700, 2500]

@@ -17,8 +17,7 @@ from django.core.management import call_command
 from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
 from tests import factories
-
-from .processes import wait_until
+from tests.support.processes import wait_until
 
 KILLS = int(os.environ.get("KILLS", "1"))
 

@@ -13,9 +13,8 @@ import pytest
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
-
-from .load import session_of, timed
-from .processes import wait_until
+from tests.support.load import session_of, timed
+from tests.support.processes import wait_until
 
 LEARNERS = int(os.environ.get("LEARNERS", "20"))
 REQUESTS = int(os.environ.get("REQUESTS", "5"))

@@ -7,11 +7,10 @@ import pytest
 
 from credit_pathways.models import UserCreditPathway
 from tests import factories
-
-from .load import session_of
-from .processes import wait_until
-from .proxy import Proxy
-from .test_kills import assert_nothing_lost, deliver_pending
+from tests.services.test_kills import assert_nothing_lost, deliver_pending
+from tests.support.load import session_of
+from tests.support.processes import wait_until
+from tests.support.proxy import Proxy
 
 SECONDS = 2
 REQUESTS = 60

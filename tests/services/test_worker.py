@@ -6,12 +6,12 @@ import pytest
 
 from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
-from tests import factories, smtp
-from tests.celery_app import app
-from tests.threads import at_once
-
-from .processes import wait_until
-from .quorum import QUORUM
+from tests import factories
+from tests.support import smtp
+from tests.support.celery_app import app
+from tests.support.processes import wait_until
+from tests.support.quorum import QUORUM
+from tests.support.threads import at_once
 
 
 def finished():

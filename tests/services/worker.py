@@ -2,8 +2,8 @@
 
 from celery.signals import worker_init
 
-from tests.celery_app import app
-from tests.services import kills
+from tests.support import kills
+from tests.support.celery_app import app
 
 __all__ = ["app"]
 

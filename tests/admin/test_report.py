@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.reports import GROUPINGS
-
-from . import factories
-from .html import Page
+from tests import factories
+from tests.support.html import Page
 
 pytestmark = pytest.mark.django_db
 

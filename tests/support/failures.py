@@ -12,7 +12,7 @@ from edx_ace.channel.django_email import DjangoEmailChannel
 from edx_ace.errors import RecoverableChannelDeliveryError
 from edx_ace.policy import Policy, PolicyResult
 
-from . import smtp
+from tests.support import smtp
 
 
 class DenyEmail(Policy):
@@ -155,7 +155,7 @@ class Failure:
         setattr(self.settings, name, value)
 
     def no_template(self) -> contextlib.AbstractContextManager[None]:
-        return self._loaders("tests.failures.LoaderWithoutMails")
+        return self._loaders("tests.support.failures.LoaderWithoutMails")
 
     def _loaders(self, *loaders: Any) -> contextlib.AbstractContextManager[None]:
         [engine] = self.settings.TEMPLATES

@@ -15,11 +15,10 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .failures import TalkativeChannel
-from .receivers import connected
-from .threads import at_once
+from tests import factories
+from tests.support.failures import TalkativeChannel
+from tests.support.receivers import connected
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +43,7 @@ def status_of(request):
 
 class TestADatabaseErrorWhileTheMailIsInFlight:
     def test_of_the_mail_backend_is_a_failure(self, request_row, settings):
-        settings.EMAIL_BACKEND = "tests.test_delivery.FailingInsertBackend"
+        settings.EMAIL_BACKEND = "tests.delivery.test_sending.FailingInsertBackend"
         assert (api.deliver(request_row), status_of(request_row)) == ("failed", "failed")
 
     @pytest.mark.parametrize("swallowed", [True, False])

@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.smtp import free_port
+from tests.support.smtp import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
-from .threads import at_once
+from tests import factories
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,8 +7,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse_lazy
 
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import build_opener
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MANAGE = [sys.executable, "manage.py"]
 
 

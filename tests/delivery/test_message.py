@@ -5,9 +5,8 @@ from django.utils import translation
 
 from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord
-
-from . import factories
-from .record_source import FixedRecordSource
+from tests import factories
+from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

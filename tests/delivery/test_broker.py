@@ -14,9 +14,9 @@ from credit_pathways import api
 from credit_pathways.delivery import broker
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
-
-from . import factories, smtp
-from .celery_app import app
+from tests import factories
+from tests.support import smtp
+from tests.support.celery_app import app
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,12 +5,12 @@ import io
 from uuid import uuid4
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands
 
 from credit_pathways.catalog import discovery
 from credit_pathways.models import Pathway, Program
-
-from . import discovery_server, factories
+from tests import factories
+from tests.support import discovery_server
 
 pytestmark = [
     pytest.mark.django_db,
@@ -223,9 +223,22 @@ def test_the_catalog_comes_from_one_place(options):
         call_command("sync_catalog", *options)
 
 
-@pytest.mark.parametrize("command", ["sync_catalog", "import_credentials_requests"])
-def test_a_host_that_is_not_credentials(command, settings):
-    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "credentials.apps.records"]
-    options = {"from_credentials": True} if command == "sync_catalog" else {}
-    with pytest.raises(CommandError, match="not Open edX Credentials"):
-        call_command(command, **options)
+class TestAnotherHost:
+    """A host that is not Credentials, and so has only the core app."""
+
+    @pytest.fixture(autouse=True)
+    def _other_host(self, settings):
+        settings.INSTALLED_APPS = [
+            app for app in settings.INSTALLED_APPS if app != "credit_pathways.contrib.credentials"
+        ]
+        get_commands.cache_clear()
+        yield
+        get_commands.cache_clear()
+
+    def test_there_is_no_catalog_of_credentials(self):
+        with pytest.raises(CommandError, match="not Open edX Credentials"):
+            call_command("sync_catalog", from_credentials=True)
+
+    def test_there_is_no_import_command(self):
+        assert "sync_catalog" in get_commands()
+        assert "import_credentials_requests" not in get_commands()

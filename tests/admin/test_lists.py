@@ -10,9 +10,8 @@ from django.utils.timezone import now
 
 from credit_pathways.admin import learner_rows
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .html import Page
+from tests import factories
+from tests.support.html import Page
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,9 @@ from django.test import Client
 from credit_pathways import api
 from credit_pathways.admin import deliver_again
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-
-from . import factories
-from .html import Page
-from .record_source import FixedRecordSource
+from tests import factories
+from tests.support.html import Page
+from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,8 +13,7 @@ from django.core.management import CommandError, call_command
 
 from credit_pathways.management.commands import export_credit_requests
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
+from tests import factories
 
 
 @pytest.fixture
@@ -112,7 +111,7 @@ call_command("export_credit_requests", "--output", sys.argv[1])
     done = subprocess.run(
         [sys.executable, "-c", script, path],
         env=environment,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         stderr=subprocess.PIPE,
         check=False,
     )
@@ -135,7 +134,7 @@ def test_a_reader_that_has_enough(tmp_path):
         "DJANGO_SETTINGS_MODULE": "demo.settings",
     }
     manage = [sys.executable, "manage.py"]
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     subprocess.run([*manage, "migrate", "-v0"], env=environment, cwd=root, check=True)
     read, write = os.pipe()
     os.close(read)

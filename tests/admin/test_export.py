@@ -11,9 +11,8 @@ from django.contrib.auth.models import Permission, User
 from credit_pathways.admin import UserCreditPathwayAdmin, export
 from credit_pathways.exports import COLUMNS
 from credit_pathways.models import UserCreditPathway
-
-from . import factories
-from .html import Page
+from tests import factories
+from tests.support.html import Page
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,7 @@ from django.db import DatabaseError
 
 from credit_pathways.catalog.sync import synchronize
 from credit_pathways.models import Pathway, Program
-
-from . import factories
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
