@@ -287,9 +287,8 @@ class ImportedRow(models.Model):
 
     table = models.CharField(max_length=64)
     row_id = models.BigIntegerField()
-    # Making a constraint would lock the table of requests behind every delivery that is open (ADR 0011).
     credit_request = models.OneToOneField(
-        UserCreditPathway, on_delete=models.SET_NULL, null=True, related_name="imported_row", db_constraint=False
+        UserCreditPathway, on_delete=models.SET_NULL, null=True, related_name="imported_row"
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The schema before the ADR: a credit request does not say for which program it is."""
+"""The schema before ADR 0001: credit requests without their program."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -78,12 +78,25 @@ class Migration(migrations.Migration):
                 ('created', model_utils.fields.AutoCreatedField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('modified', model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False, verbose_name='modified')),
                 ('status', models.CharField(choices=[('pending', 'pending'), ('sent', 'sent'), ('failed', 'failed')], default='pending', max_length=15, verbose_name='status')),
-                ('pathway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_requests', to='credit_pathways.pathway', verbose_name='pathway')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
+                ('pathway', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='credit_requests', to='credit_pathways.pathway', verbose_name='pathway')),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
             ],
             options={
                 'verbose_name': 'credit request',
                 'verbose_name_plural': 'credit requests',
+                'permissions': [('deliver_usercreditpathway', 'Can deliver credit requests again')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ImportedRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('table', models.CharField(max_length=64)),
+                ('row_id', models.BigIntegerField()),
+                ('credit_request', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='imported_row', to='credit_pathways.usercreditpathway')),
+            ],
+            options={
+                'default_permissions': (),
             },
         ),
         migrations.AddConstraint(
@@ -97,5 +110,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='programcertrecord',
             constraint=models.UniqueConstraint(fields=('program', 'user'), name='credit_pathways_one_shared_record'),
+        ),
+        migrations.AddConstraint(
+            model_name='importedrow',
+            constraint=models.UniqueConstraint(fields=('table', 'row_id'), name='credit_pathways_imported_once'),
+        ),
+        migrations.AddIndex(
+            model_name='usercreditpathway',
+            index=models.Index(fields=['created'], name='credit_pathways_by_created'),
+        ),
+        migrations.AddIndex(
+            model_name='usercreditpathway',
+            index=models.Index(fields=['pathway', 'created'], name='credit_pathways_by_pathway'),
+        ),
+        migrations.AddIndex(
+            model_name='usercreditpathway',
+            index=models.Index(fields=['status', 'created'], name='credit_pathways_by_status'),
         ),
     ]

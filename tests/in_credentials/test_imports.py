@@ -241,21 +241,6 @@ def test_the_second_time_reads_rows_together(request_, learner, pathway):
     assert statements(copy) == one
 
 
-def test_a_rollback_of_the_migration_leaves_nothing_to_deliver_or_to_double(request_, link, learner):
-    dated(request_, status="")
-    own = UserCreditPathway.objects.create(
-        user=learner, pathway=ours(request_.pathway), program=ours(request_.program), status="failed"
-    )
-    copy()
-    try:
-        call_command("migrate", "credit_pathways", "0003", verbosity=0)
-    finally:
-        call_command("migrate", "credit_pathways", verbosity=0)
-    assert list(UserCreditPathway.objects.all()) == [own]
-    assert ProgramCertRecord.objects.get().uuid == LINK
-    assert copy() == "0 public links and 1 credit requests copied, 0 updated.\n"
-
-
 def test_more_than_a_batch(request_, learner, pathway, program, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 2)
     rows = host.UserCreditPathway.objects.bulk_create(
