@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.cache import never_cache
 
 
-def unlisted(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def unlisted_and_uncached(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Keep the page of ``view`` out of search engines, of caches (a withdrawn link is dead at once) and referrers."""
 
     @wraps(view)

@@ -1,34 +1,35 @@
-"""The rows: catalog, shared program records, credit requests."""
+"""The catalog, shared program records, and credit requests."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from django.conf import settings
+from django.contrib.messages import constants as message_levels
 from django.contrib.sites.models import Site
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Value, When
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
-#: A user: an instance of the host's AUTH_USER_MODEL, which is a subclass of Django's AbstractUser.
+#: An instance of the host's ``AUTH_USER_MODEL``, which is a subclass of Django's ``AbstractUser``.
 Learner: TypeAlias = Any
 
-# Relations to rows that are not the app's own have no reverse name: a host may have models of the same names,
-# whose default reverse names would collide (Open edX Credentials does).
+# No reverse accessors on models of other apps: a host may have models with the same names as ours, and their default
+# accessors would clash. Open edX Credentials does.
 NO_REVERSE_NAME = "+"
 
-#: The largest ``id`` that the databases can hold, and so be asked for.
+#: The largest ``id`` a database can store, and so the largest that input may ask for.
 MAX_ID = models.BigIntegerField.MAX_BIGINT
 
 
 class Program(TimeStampedModel):
     """
-    A program, copied from the catalog of the Discovery service.
+    A catalog program, copied from the Discovery service.
 
-    ``uuid`` is shared with Discovery; ``id`` is this service's own.
+    It shares its ``uuid`` with Discovery. Its ``id`` is local.
 
     .. no_pii:
     """
@@ -49,50 +50,53 @@ class Program(TimeStampedModel):
     status = models.CharField(_("status"), max_length=24, choices=Status, default=Status.ACTIVE)
 
     class Meta:
-        """A program is in a site's catalog once."""
-
         verbose_name = _("program")
         verbose_name_plural = _("programs")
         constraints = [models.UniqueConstraint(fields=["site", "uuid"], name="credit_pathways_program_once")]
 
     def __str__(self) -> str:
-        """Return the title."""
         return self.title
 
 
+class Need(NamedTuple):
+    """Something a pathway needs to be requestable."""
+
+    #: The annotation that says whether a pathway has it; see ``PathwayQuerySet.with_needs``.
+    name: str
+    condition: Q | Exists
+    #: What staff read about a pathway without it.
+    problem: Promise
+
+
 class PathwayQuerySet(models.QuerySet["Pathway"]):
-    """Queries of pathways."""
+    """Which pathways are requestable, and why not."""
 
     def requestable_for(self, program: Program) -> PathwayQuerySet:
         """
-        Return the pathways along which credit for ``program`` may be requested, by name.
+        Return the pathways through which credit for ``program`` can be requested, ordered by name.
 
-        Published, of type credit, with an email address, linked to the program, on the same site. This is the only
-        place that says so. Earlier requests do not count (ADR 0001).
+        This is the only statement of the rule (``Pathway.needs``). Earlier requests do not matter (ADR 0001).
         """
-        # By its key, which takes Django less time; for an object it would see that it is one of these.
-        if not isinstance(program, Program) or program.pk is None:
-            raise ValueError(f"{program!r} is no program of the catalog")
-        needs = [need for need, _lack in Pathway.needs()]
-        return self.filter(*needs, programs=program.pk, site=program.site_id).order_by("name", "pk")
+        conditions = [need.condition for need in Pathway.needs()]
+        return self.filter(*conditions, programs=program, site=program.site_id).order_by("name", "pk")
 
-    def with_lacks(self) -> PathwayQuerySet:
-        """Annotate each pathway with what keeps it from being requestable for any program; see ``Pathway.lacks``."""
-        linked = Pathway.programs.through.objects.filter(pathway=OuterRef("pk"), program__site=OuterRef("site"))
-        needs = [*Pathway.needs(), (Exists(linked), _("It is linked to no program of its site."))]
-        lacks = [Case(When(need, then=Value("")), default=Value(str(lack))) for need, lack in needs]
-        return self.annotate(**{f"lack_{number}": lack for number, lack in enumerate(lacks)})
+    def with_needs(self) -> PathwayQuerySet:
+        """Annotate each pathway with what it needs to be requestable for any program; see ``Pathway.problems``."""
+        conditions = {need.name: need.condition for need in [*Pathway.needs(), Pathway.needs_a_program()]}
+        return self.annotate(
+            **{name: ExpressionWrapper(condition, models.BooleanField()) for name, condition in conditions.items()}
+        )
 
 
 class Pathway(TimeStampedModel):
     """
-    How an institution takes requests for credit, for any number of programs.
+    How an institution accepts requests for credit, for any number of programs.
 
     .. no_pii: The email address is the institution's (registrar@example.edu), not a learner's.
     """
 
     class Type(models.TextChoices):
-        """Discovery's pathway types; credit is requested along those of type credit only."""
+        """Discovery's pathway types. Only credit pathways are requestable."""
 
         CREDIT = "credit", _("credit")
         INDUSTRY = "industry", _("industry")
@@ -116,34 +120,38 @@ class Pathway(TimeStampedModel):
     objects = PathwayQuerySet.as_manager()
 
     class Meta:
-        """A pathway is in a site's catalog once."""
-
         verbose_name = _("pathway")
         verbose_name_plural = _("pathways")
         constraints = [models.UniqueConstraint(fields=["site", "uuid"], name="credit_pathways_pathway_once")]
 
     def __str__(self) -> str:
-        """Return the name."""
         return self.name
 
     @staticmethod
-    def needs() -> list[tuple[models.Q, Promise]]:
-        """Return what makes a pathway requestable for the programs it is linked to; each with words for its lack."""
+    def needs() -> list[Need]:
+        """Return what makes a pathway requestable for the programs it is linked to."""
         return [
-            (models.Q(status=Pathway.Status.PUBLISHED), _("It is not published.")),
-            (models.Q(pathway_type=Pathway.Type.CREDIT), _("It is not of type credit.")),
-            (~models.Q(email=""), _("It has no email address.")),
+            Need("is_published", Q(status=Pathway.Status.PUBLISHED), _("It is not published.")),
+            Need("is_for_credit", Q(pathway_type=Pathway.Type.CREDIT), _("It is not of type credit.")),
+            Need("has_email", ~Q(email=""), _("It has no email address.")),
         ]
 
+    @staticmethod
+    def needs_a_program() -> Need:
+        """Return the need of a pathway on its own, where no program is given."""
+        links = Pathway.programs.through.objects.filter(pathway=OuterRef("pk"), program__site=OuterRef("site"))
+        return Need("has_program", Exists(links), _("It is linked to no program of its site."))
+
     @property
-    def lacks(self) -> list[str]:
-        """Return why nobody can request credit along a pathway that came from ``with_lacks``; nothing: they can."""
-        return [lack for name, lack in vars(self).items() if name.startswith("lack_") and lack]
+    def problems(self) -> list[Promise]:
+        """Why the pathway is not requestable for any program; empty if it is. Needs ``with_needs``."""
+        needs = [*Pathway.needs(), Pathway.needs_a_program()]
+        return [need.problem for need in needs if not getattr(self, need.name)]
 
 
 class ProgramCertRecord(TimeStampedModel):
     """
-    A shared program record: ``uuid`` is the public link. It has nothing to do with certificates.
+    A shared program record. Its ``uuid`` is the public link. It has nothing to do with certificates.
 
     Deleting the row withdraws the link (ADR 0006).
 
@@ -161,19 +169,17 @@ class ProgramCertRecord(TimeStampedModel):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, verbose_name="UUID")
 
     class Meta:
-        """A learner's record of a program has one link at most."""
-
         verbose_name = _("shared program record")
         verbose_name_plural = _("shared program records")
         constraints = [models.UniqueConstraint(fields=["program", "user"], name="credit_pathways_one_shared_record")]
 
     def __str__(self) -> str:
-        """Return the row's number; neither the learner nor the link, which may end in a log."""
+        # Neither the learner nor the link, because this text may end up in a log.
         return f"{self._meta.verbose_name} {self.pk}"
 
 
 class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
-    """Queries of credit requests."""
+    """Which credit requests may be delivered."""
 
     def with_imported(self) -> UserCreditPathwayQuerySet:
         """Annotate each request with ``is_imported``: whether it was copied from Credentials' own records app."""
@@ -181,37 +187,47 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
 
     def deliverable(self) -> UserCreditPathwayQuerySet:
         """
-        Return the requests whose email may leave, now or later: it never left, and the program is known.
+        Return the requests that were never sent and may still be.
 
-        Rows from before migration 0002 have no program, so nobody knows what their email would ask for; they are
-        never delivered (ADR 0008). Nor are imported rows, whose learners asked elsewhere (ADR 0017).
+        Requests without a program never are, because nobody knows what their email would ask for (ADR 0008). Nor are
+        imported requests, which their learners made elsewhere (ADR 0017).
         """
         return self.filter(~ImportedRow.of_request(), status__in=UserCreditPathway.UNSENT, program__isnull=False)
 
-    def of_program(self, program_uuid: uuid.UUID) -> UserCreditPathwayQuerySet:
-        """
-        Return the requests for a program of the catalog, on whatever site.
-
-        By the keys, which are few, so that the index of requests by program gives them in their order (ADR 0013).
-        """
-        keys = Program.objects.filter(uuid=program_uuid).values_list("pk", flat=True)
-        return self.filter(program__in=list(keys))
-
     def pending(self) -> UserCreditPathwayQuerySet:
         """
-        Return the deliverable requests that nobody has given up.
+        Return the requests that a machine may deliver.
 
-        No machine goes on with a request that has failed: the learner was told so (ADR 0012).
+        Failed requests are not among them: their learners were told to try again (ADR 0012).
         """
         return self.deliverable().filter(status=UserCreditPathway.Status.PENDING)
+
+    def of_program(self, program_uuid: uuid.UUID) -> UserCreditPathwayQuerySet:
+        """Return the requests for a program, on any site."""
+        # The ids first, so that the database can read the requests in the order of their index (ADR 0013).
+        ids = Program.objects.filter(uuid=program_uuid).values_list("pk", flat=True)
+        return self.filter(program__in=list(ids))
+
+
+class Outcome(NamedTuple):
+    """What a learner sees of a request in some status."""
+
+    #: In the list of the learner's requests.
+    label: Promise
+    #: Right after requesting, with the names of ``pathway`` and ``institution``.
+    message: Promise
+    #: Of the message; one of ``django.contrib.messages.constants``.
+    level: int
+    #: Of the response of ``send``.
+    http_status: int
 
 
 class UserCreditPathway(TimeStampedModel):
     """
-    A credit request: this learner asked along this pathway for credit for this program, at ``created``.
+    A credit request: at ``created``, this learner requested credit for this program through this pathway.
 
-    One row for each request, and no unique constraint: asking again is allowed, and nothing reads earlier rows to
-    decide anything (ADR 0001, ADR 0003). ``program`` is null in rows from before migration 0002.
+    Each click adds a row. There is no unique constraint, and nothing reads earlier rows to decide what a learner may
+    do (ADR 0001, ADR 0003). ``program`` is null in rows written before migration 0002.
 
     .. pii: Which institution the learner, named by id, asked for credit, and for which program.
     .. pii_types: id, other
@@ -219,46 +235,33 @@ class UserCreditPathway(TimeStampedModel):
     """
 
     class Status(models.TextChoices):
-        """What is known of the request's email (ADR 0002)."""
+        """Whether the request's email was sent (ADR 0002)."""
 
         PENDING = "pending", _("pending")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
 
-    #: The statuses of a request whose email never left.
+        @property
+        def outcome(self) -> Outcome:
+            return OUTCOMES[self]
+
+    #: The statuses of a request whose email was never sent.
     UNSENT = (Status.PENDING, Status.FAILED)
 
-    # An index of Meta begins with each of them, so none needs one of its own (ADR 0013).
+    # These three have no index of their own, because an index in Meta begins with each of them (ADR 0013).
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name=NO_REVERSE_NAME,
-        verbose_name=_("learner"),
-        db_index=False,
+        settings.AUTH_USER_MODEL, models.CASCADE, NO_REVERSE_NAME, verbose_name=_("learner"), db_index=False
     )
-    pathway = models.ForeignKey(
-        Pathway,
-        on_delete=models.PROTECT,
-        related_name="credit_requests",
-        verbose_name=_("pathway"),
-        db_index=False,
-    )
+    pathway = models.ForeignKey(Pathway, models.PROTECT, "credit_requests", verbose_name=_("pathway"), db_index=False)
     program = models.ForeignKey(
-        Program,
-        on_delete=models.PROTECT,
-        related_name="credit_requests",
-        null=True,
-        blank=True,
-        verbose_name=_("program"),
-        db_index=False,
+        Program, models.PROTECT, "credit_requests", null=True, blank=True, verbose_name=_("program"), db_index=False
     )
     status = models.CharField(_("status"), max_length=15, choices=Status, default=Status.PENDING)
 
     objects = UserCreditPathwayQuerySet.as_manager()
 
     class Meta:
-        """No constraint, on purpose; ADR 0013 says which query each index serves."""
-
+        # No constraints, on purpose. ADR 0013 lists the queries that each index serves.
         verbose_name = _("credit request")
         verbose_name_plural = _("credit requests")
         permissions = [("deliver_usercreditpathway", _("Can deliver credit requests again"))]
@@ -271,16 +274,45 @@ class UserCreditPathway(TimeStampedModel):
         ]
 
     def __str__(self) -> str:
-        """Return the row's number, without the learner: it may end in a log."""
+        # Without the learner, because this text may end up in a log.
         return f"{self._meta.verbose_name} {self.pk}"
+
+    @property
+    def status_label(self) -> Promise:
+        """The status as its learner reads it. Needs ``with_imported``."""
+        is_unknown = self.status == self.Status.PENDING and (self.is_imported or not self.program_id)  # type: ignore[attr-defined]
+        return _("Not known") if is_unknown else self.Status(self.status).outcome.label
+
+
+#: A status needs its line here, and nothing else, to be shown to learners and returned by ``send``.
+OUTCOMES = {
+    UserCreditPathway.Status.SENT: Outcome(
+        label=_("Sent"),
+        message=_("%(pathway)s: your request was sent to %(institution)s."),
+        level=message_levels.SUCCESS,
+        http_status=200,
+    ),
+    UserCreditPathway.Status.PENDING: Outcome(
+        label=_("Waiting to be sent"),
+        message=_("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
+        level=message_levels.INFO,
+        http_status=202,
+    ),
+    UserCreditPathway.Status.FAILED: Outcome(
+        label=_("Could not be sent"),
+        message=_("%(pathway)s: your request could not be sent to %(institution)s. Please try again."),
+        level=message_levels.ERROR,
+        http_status=502,
+    ),
+}
 
 
 class ImportedRow(models.Model):
     """
-    A row of Credentials' own records app that ``import_credentials_requests`` has dealt with (ADR 0017).
+    A row of Credentials' own records app that ``import_credentials_requests`` has handled (ADR 0017).
 
-    ``table`` and ``row_id`` name it. It is not imported again, even if its copy is gone: a public link that the
-    learner has withdrawn stays withdrawn. ``credit_request`` is its copy, if it is a credit request.
+    ``table`` and ``row_id`` identify it. It is never imported again, even if its copy is deleted: a link that its
+    learner withdrew stays withdrawn. ``credit_request`` is its copy, if it is a credit request.
 
     .. no_pii:
     """
@@ -292,16 +324,14 @@ class ImportedRow(models.Model):
     )
 
     class Meta:
-        """A row is dealt with once, and by no person."""
-
+        # Nobody manages these rows by hand.
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["table", "row_id"], name="credit_pathways_imported_once")]
 
     def __str__(self) -> str:
-        """Return the table and the row's number."""
         return f"{self.table} {self.row_id}"
 
     @classmethod
     def of_request(cls) -> Exists:
-        """Return the condition, in a query of credit requests, that the request was imported."""
+        """Return the condition, for a query of credit requests, that the request was imported."""
         return Exists(cls.objects.filter(credit_request=OuterRef("pk")))

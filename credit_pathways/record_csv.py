@@ -18,7 +18,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def _course(course: CourseResult) -> tuple[str, ...]:
-    percent = "" if course.percent is None else f"{course.percent}%"
+    percent = "" if course.rounded_percent is None else f"{course.rounded_percent}%"
     grade = (str(course.attempts), percent, course.letter_grade)
     return (course.name, course.school, course.course_id, *grade, _day(course.issue_date))
 

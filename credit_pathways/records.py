@@ -35,7 +35,7 @@ class CourseResult:
     issue_date: datetime | None
 
     @property
-    def percent(self) -> int | None:
+    def rounded_percent(self) -> int | None:
         """The grade in per cent, 0 to 100."""
         if self.percent_grade is None:
             return None

@@ -32,7 +32,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import ListView, TemplateView, View
 
 from . import api, conf
-from .decorators import unlisted
+from .decorators import unlisted_and_uncached
 from .links import public_record_url
 from .models import MAX_ID, Pathway, Program, UserCreditPathway, UserCreditPathwayQuerySet
 from .record_csv import record_csv
@@ -42,20 +42,7 @@ from .throttling import seconds_to_wait
 
 Status = UserCreditPathway.Status
 
-#: What a learner is told of a request, for each status.
-SAID = {
-    Status.SENT: (messages.SUCCESS, gettext_lazy("%(pathway)s: your request was sent to %(institution)s.")),
-    Status.PENDING: (
-        messages.INFO,
-        gettext_lazy("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
-    ),
-    Status.FAILED: (
-        messages.ERROR,
-        gettext_lazy("%(pathway)s: your request could not be sent to %(institution)s. Please try again."),
-    ),
-}
-
-#: The same, of a request that a worker will send.
+#: What a learner is told of a request that a worker will send.
 QUEUED = gettext_lazy(
     "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
     "you need not do anything more."
@@ -63,7 +50,7 @@ QUEUED = gettext_lazy(
 
 
 #: A longer wait is told in minutes, hours and days.
-SECONDS_TOLD = 120
+MAX_SECONDS_SHOWN = 120
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -163,13 +150,13 @@ def _say_what_happened(
 ) -> None:
     """Leave one message for each pathway."""
     for credit_request in requests:
-        level, text = SAID[Status(credit_request.status)]
-        if credit_request.status == Status.PENDING and conf.delivery() == "celery":
-            text = QUEUED
+        outcome = Status(credit_request.status).outcome
+        is_queued = credit_request.status == Status.PENDING and conf.delivery() == "celery"
+        text = QUEUED if is_queued else outcome.message
         pathway = credit_request.pathway
         names = {"pathway": one_line(pathway.name), "institution": one_line(pathway.org_name)}
         again = _again(program, pathway) if credit_request.status == Status.FAILED else ""
-        messages.add_message(request, level, text % names, extra_tags=again)
+        messages.add_message(request, outcome.level, text % names, extra_tags=again)
     for pathway, wait in waits.items():
         if wait:
             messages.warning(request, _too_many(pathway.name, wait), extra_tags=_again(program, pathway))
@@ -196,7 +183,7 @@ def _gone(count: int) -> str:
 
 def _too_many(name: str, wait: int) -> str:
     """Return what a learner is told whom the flood guard stops for ``wait`` seconds."""
-    if wait > SECONDS_TOLD:
+    if wait > MAX_SECONDS_SHOWN:
         now = timezone.now()
         later = timeuntil(now + timedelta(seconds=wait + 59), now)
         text = _("%(name)s: too many requests. Nothing was done. Try again in %(time)s.")
@@ -234,7 +221,7 @@ class RevokeView(LearnerAction):
         return self.back(uuid)
 
 
-@method_decorator(unlisted, name="dispatch")
+@method_decorator(unlisted_and_uncached, name="dispatch")
 class SharedView(View):
     """What everyone may read who has the link; a page that says what to do when the link is dead."""
 

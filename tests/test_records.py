@@ -64,7 +64,7 @@ class TestCatalogRecordSource:
     ],
 )
 def test_a_grade_in_per_cent(fraction, percent):
-    assert replace(EARNED, percent_grade=fraction).percent == percent
+    assert replace(EARNED, percent_grade=fraction).rounded_percent == percent
 
 
 @pytest.mark.parametrize(("courses", "empty"), [((), True), ([NOT_EARNED], True), ([NOT_EARNED, EARNED], False)])

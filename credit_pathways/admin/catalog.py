@@ -101,7 +101,7 @@ class ProgramAdmin(CatalogAdmin):
         """Return the pathways that serve it, each with what keeps learners from requesting credit along it."""
         if not program.pk:
             return "-"
-        pathways = program.pathways.with_lacks().order_by("name", "pk")
+        pathways = program.pathways.with_needs().order_by("name", "pk")
         elsewhere = str(_("No. It is of another site."))
         lines = (
             (row_link(pathway), _requestable(pathway) if pathway.site_id == program.site_id else elsewhere)
@@ -128,7 +128,7 @@ class PathwayAdmin(CatalogAdmin):
         links: QuerySet[Any] = Pathway.programs.through.objects.filter(pathway=OuterRef("pk")).order_by()
         counted = links.values("pathway").annotate(number=Count("*")).values("number")
         pathways: Any = super().get_queryset(request)
-        return pathways.with_lacks().annotate(served=Coalesce(Subquery(counted), 0))
+        return pathways.with_needs().annotate(served=Coalesce(Subquery(counted), 0))
 
     @admin.display(description=_("programs"), ordering="served")
     def served(self, pathway: Pathway) -> int:
@@ -142,4 +142,4 @@ class PathwayAdmin(CatalogAdmin):
 
 
 def _requestable(pathway: Pathway) -> str:
-    return " ".join([str(_("No.")), *pathway.lacks]) if pathway.lacks else str(_("Yes."))
+    return " ".join(map(str, [_("No."), *pathway.problems])) if pathway.problems else str(_("Yes."))

@@ -17,7 +17,7 @@ FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _DATES: dict[str, Any] = {"validators": [MinValueValidator(FIRST), MaxValueValidator(LAST)]}
 
 
-def is_moment(text: Any) -> bool:
+def is_datetime(text: Any) -> bool:
     """Return whether ``text`` is what a moment of the last and the next centuries is printed as."""
     try:
         moment = parse_datetime(str(text))

@@ -19,23 +19,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from .. import api
-from ..decorators import unlisted
+from ..decorators import unlisted_and_uncached
 from ..links import public_record_url
 from ..models import Learner, Pathway, UserCreditPathway
 from ..records import ProgramRecord
 from ..shortcuts import current_site, program_or_404, public_record_or_404, record_or_404
 from ..throttling import RequestRateThrottle
 from . import serializers
-from .filters import CreditRequestFilter, is_moment
+from .filters import CreditRequestFilter, is_datetime
 from .parsers import BoundedJSONParser
 from .serializers import prepared
-
-#: The HTTP status of ``send`` for each status of the request.
-ANSWERS = {
-    UserCreditPathway.Status.SENT: 200,
-    UserCreditPathway.Status.PENDING: 202,
-    UserCreditPathway.Status.FAILED: 502,
-}
 
 
 class JSONView(APIView):
@@ -82,9 +75,10 @@ class SendView(OwnRecordView):
     @extend_schema(
         operation_id="send",
         responses={
-            200: OpenApiResponse(serializers.SentSerializer, description="The email left."),
-            202: OpenApiResponse(serializers.SentSerializer, description="The email is queued."),
-            502: OpenApiResponse(serializers.SentSerializer, description="The email did not leave; try again."),
+            status.outcome.http_status: OpenApiResponse(
+                serializers.SentSerializer, description=f"The request is {status.value}."
+            )
+            for status in UserCreditPathway.Status
         },
     )
     def post(self, request: Request, uuid: UUID) -> Response:
@@ -96,7 +90,7 @@ class SendView(OwnRecordView):
         except api.NotRequestable:
             raise NotFound("You cannot request credit along this pathway_id for this program.") from None
         data = prepared(serializers.SentSerializer).to_representation(sent)
-        answer = Response(data, status=ANSWERS[UserCreditPathway.Status(sent.status)])
+        answer = Response(data, status=UserCreditPathway.Status(sent.status).outcome.http_status)
         # Delivery has logged what there is to log. Django would mail the administrators, with the learner's username.
         answer._has_been_logged = True  # type: ignore[attr-defined]
         return answer
@@ -128,7 +122,7 @@ class ProgramRecordListView(JSONView):
         return Response(prepared(serializers.ProgramListSerializer).to_representation({"enrolled_programs": records}))
 
 
-@method_decorator(unlisted, name="dispatch")
+@method_decorator(unlisted_and_uncached, name="dispatch")
 class ProgramRecordDetailView(JSONView):
     """A program record: the learner's own, or with ``?is_public=true`` the one that a public link opens."""
 
@@ -191,7 +185,7 @@ class CreditRequestPagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Read the cursor; 404, as for any bad cursor, where its position is no moment."""
         cursor = super().decode_cursor(request)
-        if cursor and cursor.position is not None and not is_moment(cursor.position):
+        if cursor and cursor.position is not None and not is_datetime(cursor.position):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 
