@@ -43,7 +43,7 @@ class TestRequestable:
     )
     def test_what_is_no_program_of_the_catalog_is_refused(self, other):
         factories.PathwayFactory()
-        with pytest.raises(ValueError, match="Program|saved"):
+        with pytest.raises(ValueError, match=r"Program|saved"):
             Pathway.objects.requestable_for(other)
 
     def test_they_come_by_name(self, program):
