@@ -1,4 +1,9 @@
-"""The seam to the host: the record source, and the program record that it gives."""
+"""
+What the app needs from its host, and the program records it makes of that.
+
+A host implements ``RecordSource``. The app combines its answers with the shared program record, the site and the
+settings into a ``ProgramRecord``.
+"""
 
 from __future__ import annotations
 
@@ -26,100 +31,103 @@ class CourseResult:
     school: str
     #: Key of the course run, such as ``course-v1:DemoX+ST1+2026``.
     course_id: str
-    #: Verified attempts.
+    #: How many verified attempts there were.
     attempts: int
-    #: A fraction, 0 to 1, or ``None``.
+    #: A fraction from 0 to 1, or ``None``.
     percent_grade: float | Decimal | None
     letter_grade: str
-    #: Aware; ``None`` if the course is not earned.
+    #: Aware, or ``None`` if the course is not earned.
     issue_date: datetime | None
 
     @property
     def rounded_percent(self) -> int | None:
-        """The grade in per cent, 0 to 100."""
+        """The grade as a whole number from 0 to 100."""
         if self.percent_grade is None:
             return None
-        # Half a per cent counts for the learner; Python's own rounding goes to the even neighbour.
+        # Half a percent counts in the learner's favor. Python's round() goes to the even number.
         return int(Decimal(str(self.percent_grade)).scaleb(2).to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a learner got in a program: its courses, and whether it is completed."""
+    """How far a learner has come in a program."""
 
     completed: bool
     courses: Sequence[CourseResult]
-    #: Aware; ``None`` if not known.
+    #: Aware, or ``None`` if unknown.
     last_updated: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SiteConfiguration:
-    """What the host has written down about a site. Settings go before it; what is empty has a default."""
+    """What the host knows about a site. Settings override it; whatever is empty gets a default."""
 
     platform_name: str = ""
     from_address: str = ""
-    #: Address of a page of help about learner records; without one there is no link.
+    #: Address of a help page about learner records. Pages link to it if it is set.
     records_help_url: str = ""
 
 
 class RecordSource(ABC):
-    """What the host implements, and names in ``CREDIT_PATHWAYS_RECORD_SOURCE`` (ADR 0007)."""
+    """The host's courses, grades and completion. ``CREDIT_PATHWAYS_RECORD_SOURCE`` names the subclass (ADR 0007)."""
 
     @abstractmethod
     def progress(self, user: Learner, program: Program) -> Progress | None:
-        """Return the learner's progress; ``None``: no record here, so there is no page and nothing to request."""
+        """
+        Return the learner's progress in the program.
+
+        ``None`` means that the learner has no record in it: there is no page and nothing to request.
+        """
 
     @abstractmethod
     def programs(self, user: Learner, site: Site) -> Iterable[Program]:
-        """Return the programs of ``site`` that the learner's list shows."""
+        """Return the programs on ``site`` to list for the learner, in that order."""
 
     def site_configuration(self, site: Site) -> SiteConfiguration:
-        """Return what the host has written down about ``site``; nothing, if it does not say."""
+        """Return what the host knows about ``site``: nothing, unless overridden."""
         return SiteConfiguration()
 
 
 class CatalogRecordSource(RecordSource):
-    """The default, for a host that has no grades to show: every active program, with no courses."""
+    """The default, for a host without grades: every learner has a record, without courses, in each active program."""
 
     def progress(self, user: Learner, program: Program) -> Progress | None:
-        """Return a progress without courses for an active program, else ``None``."""
         if program.status != Program.Status.ACTIVE:
             return None
         return Progress(completed=False, courses=(), last_updated=program.modified)
 
     def programs(self, user: Learner, site: Site) -> Iterable[Program]:
-        """Return the site's active programs, by title."""
         return Program.objects.filter(site=site, status=Program.Status.ACTIVE).order_by("title", "pk")
 
 
 def record_source() -> RecordSource:
-    """Return an instance of the host's record source."""
+    """Return a new instance of the host's record source."""
     return import_string(conf.record_source())()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramRecord:
-    """What the Program Record page shows. ``shared_record`` is ``None`` while the record is not shared."""
+    """A learner's record in a program, as the Program Record page shows it."""
 
     user: Learner
     program: Program
     progress: Progress
+    #: ``None`` while the record is not shared.
     shared_record: ProgramCertRecord | None
 
     @property
     def full_name(self) -> str:
-        """The learner's full name; empty if none is known."""
+        """Empty if unknown."""
         return self.user.get_full_name()
 
     @property
     def email(self) -> str:
-        """The learner's address as the host has it; empty if none is known."""
+        """The learner's address, unchecked; empty if unknown."""
         return getattr(self.user, self.user.get_email_field_name(), "") or ""
 
     @cached_property
     def site_configuration(self) -> SiteConfiguration:
-        """The settings and what the host has written down about the program's site, together."""
+        """The settings, then what the host knows about the program's site, then defaults."""
         site = self.program.site
         host = record_source().site_configuration(site)
         return SiteConfiguration(
@@ -130,7 +138,6 @@ class ProgramRecord:
 
     @property
     def platform_name(self) -> str:
-        """The platform's name as people see it."""
         return self.site_configuration.platform_name
 
     @property
@@ -145,7 +152,7 @@ class ProgramRecord:
 
 
 def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
-    """Return what the learner's Program Record page shows; ``None``: this learner has no record in the program."""
+    """Return the learner's record in the program, or ``None`` if there is none."""
     progress = record_source().progress(user, program)
     if progress is None:
         return None
@@ -165,7 +172,7 @@ def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
 
 
 def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
-    """Return the program record that the public link ``uuid`` of ``site`` opens; ``None``: the link is dead."""
+    """Return the program record that the public link ``uuid`` opens on ``site``, or ``None`` if the link is dead."""
     shared_records = ProgramCertRecord.objects.select_related("user", "program")
     shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
     if shared_record is None:
@@ -178,7 +185,7 @@ def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
     return ProgramRecord(user=user, program=program, progress=progress, shared_record=shared_record)
 
 
-def record_now(credit_request: UserCreditPathway) -> ProgramRecord | None:
-    """Return the record that ``credit_request`` is about as it is now; ``None`` if there is none any more."""
+def current_record(credit_request: UserCreditPathway) -> ProgramRecord | None:
+    """Return the record that a credit request is about, as it is now, or ``None`` if there is none."""
     program = credit_request.program
     return program_record(user=credit_request.user, program=program) if program else None

@@ -1,4 +1,4 @@
-"""The Celery task, for ``CREDIT_PATHWAYS_DELIVERY = "celery"``."""
+"""The Celery task that delivers credit requests, for ``CREDIT_PATHWAYS_DELIVERY = "celery"``."""
 
 import logging
 import random
@@ -8,17 +8,17 @@ from celery import Task, shared_task
 from celery.exceptions import Reject
 
 from . import conf
-from .delivery import later
-from .delivery.broker import TASK, bounded_options
+from .delivery.broker import TASK, publish_options
+from .delivery.later import attempt_delivery
 from .models import UserCreditPathway
 
 log = logging.getLogger(__name__)
 
-#: Seconds. Brokers give a message that waits longer to somebody else: RabbitMQ after 30 minutes, Redis after 60.
-LONGEST_PAUSE = 15 * 60
+#: Seconds between attempts. Brokers redeliver a message that waits longer: RabbitMQ after 30 minutes, Redis after 60.
+MAX_PAUSE = 15 * 60
 
-#: Seconds that a worker process waits itself, while the broker does not take the next attempt.
-LONGEST_SLEEP = 30
+#: Seconds that a worker process sleeps while the broker does not accept the next attempt.
+MAX_SLEEP = 30
 
 
 @shared_task(  # type: ignore[untyped-decorator]
@@ -26,31 +26,31 @@ LONGEST_SLEEP = 30
 )
 def deliver_credit_request(self: Task, request_id: int) -> None:
     """
-    Deliver a pending credit request; if its mail does not leave, try again later, and fail when attempts run out.
+    Deliver a pending credit request. Retry if its email was not sent, and fail when attempts run out.
 
-    At least once (promise 5): a message is acknowledged when its attempt is over, so that a killed worker loses none.
+    At least once (promise 5): a message is acknowledged after its attempt, so a killed worker loses none.
     """
-    number = self.request.retries + 1
-    status = later.attempt_delivery(request_id=request_id, is_last=number >= conf.celery_attempts())
+    attempt = self.request.retries + 1
+    status = attempt_delivery(request_id=request_id, is_last=attempt >= conf.celery_attempts())
     if status == UserCreditPathway.Status.PENDING:
-        _try_again(self, request_id, number)
+        _retry(self, request_id, attempt)
 
 
-def _try_again(task: Task, request_id: int, number: int) -> None:
-    """Put the next attempt into the queue; if the broker does not take it, put this one back, not at once."""
-    pause = _pause(number)
-    log.warning("credit request %s: attempt %s failed, the next is in %.0f s", request_id, number, pause)
+def _retry(task: Task, request_id: int, attempt: int) -> None:
+    """Queue the next attempt. If the broker does not accept it, put this one back, after a pause."""
+    pause = _pause_after(attempt)
+    log.warning("credit request %s: attempt %s failed, retrying in %.0f s", request_id, attempt, pause)
     try:
-        with bounded_options() as options:
-            retry = task.retry(countdown=pause, throw=False, max_retries=number, **options)
+        with publish_options() as options:
+            retry = task.retry(countdown=pause, throw=False, max_retries=attempt, **options)
     except Exception as error:
-        # The message comes again as soon as it is put back, and the relay should not be asked without a pause.
-        time.sleep(min(pause, LONGEST_SLEEP))
+        # A message that is put back is redelivered immediately, but the mail server should get its pause.
+        time.sleep(min(pause, MAX_SLEEP))
         raise Reject(error, requeue=True) from error
     raise retry
 
 
-def _pause(number: int) -> float:
-    """Return the seconds to wait after attempt ``number``: exponential, with jitter."""
-    doubled = conf.celery_backoff() * 2 ** min(number - 1, 30)
-    return min(LONGEST_PAUSE, doubled) * random.uniform(0.5, 1)  # noqa: S311
+def _pause_after(attempt: int) -> float:
+    """Return the seconds to wait: exponential backoff with jitter."""
+    seconds = conf.celery_backoff() * 2 ** min(attempt - 1, 30)
+    return min(MAX_PAUSE, seconds) * random.uniform(0.5, 1)  # noqa: S311

@@ -1,4 +1,4 @@
-"""The Celery task, run in the test's own process; tests/services runs it in a real worker."""
+"""The Celery task, run in the test process. tests/services runs it in a real worker."""
 
 import logging
 import threading
@@ -21,21 +21,21 @@ from tests import factories
 from tests.support.celery_app import app
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
-from tests.support.threads import at_once
+from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def request_row(learner, program, pathway, settings):
-    """A pending request of a record that is shared."""
+    """A pending request for a shared record."""
     settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
     factories.ProgramCertRecordFactory(user=learner, program=program)
     return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
 
 
 def run(request_id):
-    """Run the task and all its retries at once; return the row's status and the pauses that were asked for."""
+    """Run the task and all its retries without waiting. Return the row's status and the requested pauses."""
     pauses = []
 
     def listen(reason, **kwargs):
@@ -46,8 +46,8 @@ def run(request_id):
     return UserCreditPathway.objects.get(pk=request_id).status, pauses
 
 
-def worked_on(request_id):
-    """Run the first attempt as a worker does, which puts the next one into the queue."""
+def run_first_attempt(request_id):
+    """Run the first attempt as a worker does, so that the next one is queued."""
     task = deliver_credit_request
     task.push_request(args=[request_id], kwargs={}, retries=0, called_directly=False, is_eager=False)
     try:
@@ -57,61 +57,61 @@ def worked_on(request_id):
 
 
 class TestAttempts:
-    def test_one_is_enough_where_the_relay_takes_it(self, request_row, relay):
+    def test_one_is_enough_if_the_relay_accepts_the_email(self, request_row, relay):
         assert run(request_row.pk) == ("sent", [])
-        assert [mail["To"] for mail in relay.mails] == [request_row.pathway.email]
+        assert [mail["To"] for mail in relay.messages] == [request_row.pathway.email]
 
-    def test_a_greylisting_relay_takes_the_third(self, request_row, relay):
-        relay.refuses_first(2)
+    def test_a_greylisting_relay_accepts_the_third(self, request_row, relay):
+        relay.greylist(2)
         status, pauses = run(request_row.pk)
-        assert (status, len(pauses), relay.asked, len(relay.mails)) == ("sent", 2, 3, 1)
+        assert (status, len(pauses), relay.rcpt_count, len(relay.messages)) == ("sent", 2, 3, 1)
 
     def test_it_fails_when_they_run_out(self, request_row, relay):
-        relay.answers["RCPT"] = "550 no such user"
+        relay.replies["RCPT"] = "550 no such user"
         status, pauses = run(request_row.pk)
-        assert (status, len(pauses), relay.asked) == ("failed", 3, 4)
+        assert (status, len(pauses), relay.rcpt_count) == ("failed", 3, 4)
 
-    def test_between_them_the_request_is_pending(self, request_row, relay):
-        relay.answers["RCPT"] = "451 greylisted"
+    def test_the_request_is_pending_between_attempts(self, request_row, relay):
+        relay.replies["RCPT"] = "451 greylisted"
         assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
         assert UserCreditPathway.objects.get().status == "pending"
 
-    def test_all_carry_the_same_message_id(self, request_row, relay):
-        """The connection breaks after the relay has taken the mail, so it comes again."""
-        relay.takes_and_drops(2)
+    def test_all_have_the_same_message_id(self, request_row, relay):
+        """The connection breaks after the relay has accepted the email, so it is sent again."""
+        relay.accept_and_disconnect(2)
         assert run(request_row.pk)[0] == "sent"
-        assert len(relay.mails) == 3
-        assert len({mail["Message-ID"] for mail in relay.mails}) == 1
+        assert len(relay.messages) == 3
+        assert len({mail["Message-ID"] for mail in relay.messages}) == 1
 
     def test_the_pauses_double_up_to_a_limit_and_vary(self, settings):
         settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 100
         for number, longest in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 900), (5000, 900)]:
-            pauses = [tasks._pause(number) for _time in range(50)]
+            pauses = [tasks._pause_after(number) for _time in range(50)]
             assert longest / 2 <= min(pauses) < max(pauses) <= longest
             assert len(set(pauses)) > 40
 
 
-class TestWhatIsNotTriedAgain:
+class TestNotRetried:
     def test_a_request_that_was_sent(self, request_row, relay):
         assert run(request_row.pk) == run(request_row.pk) == ("sent", [])
-        assert len(relay.mails) == 1
+        assert len(relay.messages) == 1
 
-    def test_a_request_that_has_failed_for_the_learner_was_told_so(self, request_row, relay):
+    def test_a_failed_request_whose_learner_was_told(self, request_row, relay):
         UserCreditPathway.objects.update(status="failed")
         assert run(request_row.pk) == ("failed", [])
-        assert relay.mails == []
+        assert relay.messages == []
 
     def test_a_request_without_a_program(self, request_row, relay):
         UserCreditPathway.objects.update(program=None)
         assert run(request_row.pk) == ("pending", [])
-        assert relay.mails == []
+        assert relay.messages == []
 
-    def test_a_request_that_is_gone(self, request_row, relay):
+    def test_a_deleted_request(self, request_row, relay):
         request_row.delete()
         deliver_credit_request.apply([request_row.pk]).get()
-        assert relay.mails == []
+        assert relay.messages == []
 
-    def test_a_record_that_is_not_shared_any_more(self, request_row, relay):
+    def test_a_record_that_is_no_longer_shared(self, request_row, relay):
         api.revoke_record(user=request_row.user, program=request_row.program)
         assert run(request_row.pk) == ("failed", [])
 
@@ -121,8 +121,8 @@ class TestWhatIsNotTriedAgain:
         assert run(request_row.pk) == ("failed", [])
 
 
-class TestErrorsOfOthers:
-    def test_a_record_source_that_raises_is_tried_again(self, request_row, relay, monkeypatch, caplog):
+class TestErrors:
+    def test_of_the_record_source_are_retried(self, request_row, relay, monkeypatch, caplog):
         def progress(self, user, program):
             raise ValueError("no grades for Halima")
 
@@ -133,7 +133,7 @@ class TestErrorsOfOthers:
         assert f"credit request {request_row.pk}: ValueError" in lines
         assert "Halima" not in "".join(lines)
 
-    def test_a_database_that_is_away_loses_nothing(self, request_row, relay):
+    def test_of_the_database_lose_nothing(self, request_row, relay):
         def away(execute, sql, params, many, context):
             raise OperationalError("away")
 
@@ -143,7 +143,7 @@ class TestErrorsOfOthers:
                 later.attempt_delivery(request_id=request_row.pk, is_last=True)
         assert run(request_row.pk) == ("sent", [])
 
-    def test_the_time_limit_striking_before_the_mail_left_is_tried_again(self, request_row, relay):
+    def test_the_time_limit_before_the_email_is_sent_is_retried(self, request_row, relay):
         def strike(**kwargs):
             raise SoftTimeLimitExceeded
 
@@ -151,7 +151,7 @@ class TestErrorsOfOthers:
         with connected(ACE_MESSAGE_SENT, strike):
             assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
 
-    def test_the_time_limit_striking_after_the_mail_left_does_not_unsay_it(self, request_row, relay):
+    def test_the_time_limit_after_the_email_is_sent_does_not_undo_it(self, request_row, relay):
         struck = []
 
         def strike(execute, sql, params, many, context):
@@ -163,14 +163,14 @@ class TestErrorsOfOthers:
 
         with connection.execute_wrapper(strike):
             assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
-        assert (struck != [], UserCreditPathway.objects.get().status, len(relay.mails)) == (True, "sent", 1)
+        assert (struck != [], UserCreditPathway.objects.get().status, len(relay.messages)) == (True, "sent", 1)
 
     def test_the_next_attempt_has_the_pause_and_the_limits(self, request_row, relay, settings):
         settings.CREDIT_PATHWAYS_CELERY_BACKOFF, settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 100, 77
-        relay.answers["RCPT"] = "451 greylisted"
+        relay.replies["RCPT"] = "451 greylisted"
         began = timezone.now()
         with pytest.raises(Retry):
-            worked_on(request_row.pk)
+            run_first_attempt(request_row.pk)
         with app.connection() as broker, broker.SimpleQueue("credit_pathways") as queue:
             message = queue.get(block=False)
             queue.clear()
@@ -188,9 +188,9 @@ class TestErrorsOfOthers:
 
         monkeypatch.setattr(FixedRecordSource, "progress", fail_first)
         assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
-        assert relay.mails == []
+        assert relay.messages == []
 
-    def test_no_error_of_the_host_reaches_the_log_of_celery(self, request_row, relay, monkeypatch, caplog):
+    def test_of_the_host_do_not_reach_celerys_log(self, request_row, relay, monkeypatch, caplog):
         def progress(self, user, program):
             raise ValueError("no grades for Halima")
 
@@ -205,16 +205,14 @@ class TestErrorsOfOthers:
         assert "away" in caplog.text
         assert "Halima" not in caplog.text
 
-    def test_a_broker_that_does_not_take_the_next_attempt_keeps_this_one(
-        self, request_row, relay, settings, monkeypatch
-    ):
-        relay.answers["RCPT"] = "451 greylisted"
-        monkeypatch.setattr(broker, "PATIENCE", 0.2)
+    def test_a_broker_that_refuses_the_next_attempt_keeps_this_one(self, request_row, relay, settings, monkeypatch):
+        relay.replies["RCPT"] = "451 greylisted"
+        monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
-        monkeypatch.setattr(tasks, "LONGEST_SLEEP", 0.2)
+        monkeypatch.setattr(tasks, "MAX_SLEEP", 0.2)
         began = time.monotonic()
         with pytest.raises(Reject) as rejection:
-            worked_on(request_row.pk)
+            run_first_attempt(request_row.pk)
         assert time.monotonic() - began >= 0.2
         assert rejection.value.requeue
         assert UserCreditPathway.objects.get().status == "pending"
@@ -222,26 +220,26 @@ class TestErrorsOfOthers:
 
 class TestLock:
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
-    def test_a_message_that_comes_twice_sends_one_mail(self, request_row, relay):
+    def test_a_duplicate_message_sends_one_email(self, request_row, relay):
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
-        said = at_once(2, lambda: later.attempt_delivery(request_id=request_row.pk, is_last=False))
-        assert (sorted(said), len(relay.mails)) == (["pending", "sent"], 1)
+        statuses = run_concurrently(2, lambda: later.attempt_delivery(request_id=request_row.pk, is_last=False))
+        assert (sorted(statuses), len(relay.messages)) == (["pending", "sent"], 1)
 
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
-    def test_giving_up_does_not_wait_for_a_mail_in_flight_nor_unsay_it(self, request_row, relay):
+    def test_giving_up_neither_waits_for_an_email_in_flight_nor_undoes_it(self, request_row, relay):
         in_flight, end = threading.Event(), threading.Event()
         relay.on_data = lambda: (in_flight.set(), end.wait(10))
-        worker = threading.Thread(target=at_once, args=[1, lambda: api.deliver(request_row)])
+        worker = threading.Thread(target=run_concurrently, args=[1, lambda: api.deliver(request_row)])
         worker.start()
         assert in_flight.wait(10)
         assert sending.give_up(UserCreditPathway.objects.get()) == "pending"
         end.set()
         worker.join()
-        assert (UserCreditPathway.objects.get().status, len(relay.mails)) == ("sent", 1)
+        assert (UserCreditPathway.objects.get().status, len(relay.messages)) == ("sent", 1)
 
 
-def test_the_task_says_what_the_design_promises():
+def test_the_task_is_acknowledged_late():
     task = deliver_credit_request
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
 
@@ -249,11 +247,11 @@ def test_the_task_says_what_the_design_promises():
 def test_the_log_has_the_id_the_attempt_and_the_pause(request_row, relay, settings, caplog):
     caplog.set_level(logging.INFO, logger="credit_pathways")
     settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 0
-    relay.refuses_first(1)
+    relay.greylist(1)
     run(request_row.pk)
     name = f"credit request {request_row.pk}"
     assert [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")] == [
         f"{name}: pending",
-        f"{name}: attempt 1 failed, the next is in 0 s",
+        f"{name}: attempt 1 failed, retrying in 0 s",
         f"{name}: sent",
     ]

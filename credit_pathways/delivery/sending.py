@@ -1,9 +1,9 @@
-"""Getting one credit request's email out, and writing down truthfully whether it left."""
+"""One attempt to send the email of a credit request, and a truthful record of its outcome."""
 
 import logging
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists
@@ -22,47 +22,65 @@ log = logging.getLogger(__name__)
 Status = UserCreditPathway.Status
 
 
-def deliver(
+class LockedRow(NamedTuple):
+    """What the database says about a credit request while its row is locked."""
+
+    status: str
+    program_id: int | None
+    is_imported: bool
+    #: Whether the link that the email would contain still works.
+    is_shared: bool
+
+    def may_be_sent(self, from_statuses: Collection[Status]) -> bool:
+        return self.status in from_statuses and self.program_id is not None and not self.is_imported
+
+
+def send(
     credit_request: UserCreditPathway,
     record: ProgramRecord | None,
     *,
-    among: Collection[Status],
-    otherwise: Status = Status.FAILED,
+    from_statuses: Collection[Status],
+    on_failure: Status = Status.FAILED,
 ) -> Status:
     """
-    Send the email of a credit request whose status is ``among`` the given ones, record and return what became of it.
+    Send the email of a credit request, record the outcome, and return the status.
 
-    A request with another status is left as it is, and so is one without a program. So is one that somebody else is
-    delivering just now; it counts as pending. If the mail does not leave, the status becomes ``otherwise``; if there
-    is nothing to send, ``failed``, for waiting would not change that.
+    Only a request with one of ``from_statuses`` is sent. Any other is left as it is, and so are requests without a
+    program, imported requests, and a request that another process is delivering, which counts as pending. If the
+    email was not sent, the status becomes ``on_failure``. If there is nothing to send (no record, a withdrawn link, a
+    pathway without an address), the request fails, because a later attempt would not change that.
 
-    Where the database can, the row is locked while its mail is in flight, so that two deliveries of one request
-    cannot both send it. The outcome is written down even if that transaction is lost: code of the host runs in it, a
-    slow relay may outlast the database's patience, and Celery's time limit may strike.
+    Where the database can, the row stays locked while its email is in flight, so that two deliveries cannot both send
+    it. The outcome is recorded even if that transaction is lost: the host's code runs in it, a slow mail server may
+    outlast the database's timeout, and Celery's time limit may strike.
 
     Raises:
-        RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). SQLite, whose
-            only lock would stop every other writer meanwhile, has no lock here and so no such check.
+        RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). Not on SQLite,
+            which is not locked here because its only lock would stop all other writers.
     """
     outcome = None
     try:
         with _row_lock():
-            link_is_alive = _lock(credit_request, record, among)
-            if link_is_alive is not None:
-                outcome = _attempt(credit_request, record if link_is_alive else None, otherwise)
-                _write_down(credit_request, outcome)
+            row = _lock(credit_request, record)
+            # A row that could not be locked is being delivered, whatever it said before.
+            credit_request.status = row.status if row else Status.PENDING
+            if row and row.may_be_sent(from_statuses):
+                outcome = _attempt(credit_request, record if row.is_shared else None, on_failure)
+                _record_outcome(credit_request, outcome)
     except Exception:
         if outcome is None:
             raise
-        _write_down(credit_request, outcome)
+        _record_outcome(credit_request, outcome)
     return Status(credit_request.status)
 
 
 def give_up(credit_request: UserCreditPathway) -> Status:
-    """Write down that a pending request's email will not leave, unless somebody is sending it; return the status."""
+    """Mark a pending request as failed, unless another process is delivering it, and return the status."""
     with _row_lock():
-        if _lock(credit_request, None, [Status.PENDING]) is not None:
-            _write_down(credit_request, Status.FAILED)
+        row = _lock(credit_request)
+        credit_request.status = row.status if row else Status.PENDING
+        if row and row.may_be_sent([Status.PENDING]):
+            _record_outcome(credit_request, Status.FAILED)
     return Status(credit_request.status)
 
 
@@ -70,32 +88,26 @@ def _row_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
 
 
-def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None, among: Collection[Status]) -> bool | None:
+def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None) -> LockedRow | None:
     """
-    Lock the row; return whether the link that the mail would hold works, ``None`` if the row is not to be delivered.
+    Lock the row of a credit request; ``None`` if another process has it or it is gone.
 
-    Nobody waits for a lock: who has it is sending the mail, and the link may be dead afterwards. The row is looked up
-    by its key alone, for a server may take another way through other columns' indexes, and two ways can deadlock.
+    It never waits for the lock: the other process is sending the email. The query uses the primary key alone, because
+    two deliveries that reach the same row through different indexes can deadlock.
     """
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
-    skips = connection.features.has_select_for_update_skip_locked
-    rows = UserCreditPathway.objects.select_for_update(skip_locked=skips).filter(pk=credit_request.pk)
-    found = list(rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(link)))
-    if not found:
-        # Whatever it was before, it is in flight now.
-        credit_request.status = Status.PENDING
-        return None
-    [(status, program, is_imported, link_is_alive)] = found
-    credit_request.status = status
-    return link_is_alive if status in among and program and not is_imported else None
+    skip_locked = connection.features.has_select_for_update_skip_locked
+    rows = UserCreditPathway.objects.select_for_update(skip_locked=skip_locked).filter(pk=credit_request.pk)
+    values = list(rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(link)))
+    return LockedRow(*values[0]) if values else None
 
 
-def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
+def _record_outcome(credit_request: UserCreditPathway, status: Status) -> None:
     """
-    Record the status; never that a mail which left did not.
+    Save and log the status. Never overwrite ``sent`` with anything else.
 
-    A row that stays pending is not touched, for ``deliver_pending`` may have claimed it.
+    A row that stays pending is not saved, because ``deliver_pending`` may have claimed it.
     """
     if status != Status.PENDING:
         credit_request.modified = timezone.now()
@@ -107,25 +119,24 @@ def _write_down(credit_request: UserCreditPathway, status: Status) -> None:
     log.log(level, "credit request %s: %s", credit_request.pk, status)
 
 
-def _attempt(credit_request: UserCreditPathway, record: ProgramRecord | None, otherwise: Status) -> Status:
-    """Send the email, if there is one to send, and return what became of it."""
-    # Django reports a mail without receivers as sent.
+def _attempt(credit_request: UserCreditPathway, record: ProgramRecord | None, on_failure: Status) -> Status:
+    # Django reports an email without recipients as sent.
     if record is None or not credit_request.pathway.email:
         return Status.FAILED
     try:
-        left = _handed_over(credit_request_message(credit_request, record))
-    except Exception as error:  # noqa: BLE001  whatever goes wrong here, the mail did not leave
-        # The text of the error may hold the learner's name or address; its type does not.
-        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        return otherwise
-    return Status.SENT if left else otherwise
+        was_sent = _hand_over(credit_request_message(credit_request, record))
+    except Exception as error:  # noqa: BLE001  whatever went wrong, the email was not sent
+        # The error's text may contain the learner's name or address. Its type does not.
+        log.warning("credit request %s: not sent: %s", credit_request.pk, type(error).__name__)
+        return on_failure
+    return Status.SENT if was_sent else on_failure
 
 
-def _handed_over(message: Message) -> bool:
+def _hand_over(message: Message) -> bool:
     """
-    Send ``message`` and return whether edx-ace reported, by its uuid, that an email channel took it (ADR 0002).
+    Send ``message`` and return whether edx-ace reported that an email channel accepted this message (ADR 0002).
 
-    ``ace.send()`` returns ``None`` whatever happens, and swallows most errors.
+    ``ace.send()`` always returns ``None`` and swallows most errors.
     """
     reports: list[Channel] = []
 
@@ -140,7 +151,7 @@ def _handed_over(message: Message) -> bool:
     except Exception as error:
         if not reports:
             raise
-        log.warning("message %s left; then came %s", uuid, type(error).__name__)
+        log.warning("message %s was sent before %s was raised", uuid, type(error).__name__)
     finally:
         ACE_MESSAGE_SENT.disconnect(listen)
     return bool(reports)

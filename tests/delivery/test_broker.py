@@ -1,4 +1,4 @@
-"""Handing requests to Celery: what is queued, and what happens when the broker does not take it."""
+"""Handing requests to Celery: what is queued, and what happens if the broker is unavailable."""
 
 import logging
 import subprocess
@@ -30,7 +30,7 @@ def _celery(settings):
 
 
 def queued():
-    """Take the messages out of the queue."""
+    """Remove the messages from the queue and return them."""
     with app.connection() as broker, broker.SimpleQueue("credit_pathways") as queue:
         return [queue.get(block=False) for _message in range(queue.qsize())]
 
@@ -46,11 +46,11 @@ def press_send(client, program, *pathways):
 
 
 class TestQueued:
-    def test_send_answers_202(self, client, program, pathway, relay):
+    def test_send_responds_with_202(self, client, program, pathway, relay):
         answer = post_send(client, program, pathway)
         row = UserCreditPathway.objects.get()
         assert (answer.status_code, answer.json()) == (202, {"id": row.pk, "status": "pending"})
-        assert (row.status, relay.mails) == ("pending", [])
+        assert (row.status, relay.messages) == ("pending", [])
         [message] = queued()
         assert message.payload[0] == [row.pk]
 
@@ -60,7 +60,7 @@ class TestQueued:
         assert message.level_tag == "info"
         assert "is recorded. Its email to Northfield University waits to be sent" in page.content.decode()
 
-    def test_each_pathway_is_a_message_of_its_own(self, client, program, pathway):
+    def test_each_pathway_has_its_own_message(self, client, program, pathway):
         press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))
         assert [message.payload[0] for message in queued()] == [[pk] for pk in sorted(ids())]
 
@@ -72,20 +72,20 @@ class TestQueued:
         for word in ("halima", "khan", learner.email, pathway.email, str(program.uuid), "statistics"):
             assert word.lower() not in text
 
-    def test_the_message_has_the_limits_of_the_settings(self, client, program, pathway, settings):
+    def test_the_time_limits_come_from_settings(self, client, program, pathway, settings):
         settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 77
         post_send(client, program, pathway)
         [message] = queued()
-        assert message.headers["timelimit"] == [77 + broker.GRACE, 77]
+        assert message.headers["timelimit"] == [77 + broker.KILL_DELAY, 77]
 
-    def test_the_queue_has_the_name_of_the_settings(self, client, program, pathway, settings):
+    def test_the_queue_comes_from_settings(self, client, program, pathway, settings):
         settings.CREDIT_PATHWAYS_CELERY_QUEUE = "another"
         post_send(client, program, pathway)
         assert queued() == []
         with app.connection() as broker, broker.SimpleQueue("another") as queue:
             assert queue.get(block=False).payload[0] == list(ids())
 
-    def test_nothing_is_queued_by_a_transaction_that_fails(self, learner, program, pathway):
+    def test_a_rolled_back_transaction_queues_nothing(self, learner, program, pathway):
         with transaction.atomic():
             api.request_credit(user=learner, program=program, pathways=[pathway])
             transaction.set_rollback(True)
@@ -99,13 +99,11 @@ class TestQueued:
         assert lines == [f"credit request {pk}: queued"]
 
     @pytest.mark.parametrize(("answer", "status", "code"), [("250 OK", "sent", 200), ("550 no", "failed", 502)])
-    def test_a_host_whose_tasks_are_eager_sends_at_once(
-        self, answer, status, code, client, program, pathway, relay, settings
-    ):
+    def test_eager_tasks_send_immediately(self, answer, status, code, client, program, pathway, relay, settings):
         settings.CELERY_TASK_ALWAYS_EAGER = True
-        relay.answers["RCPT"] = answer
-        said = post_send(client, program, pathway)
-        assert (said.status_code, said.json()["status"], UserCreditPathway.objects.get().status) == (
+        relay.replies["RCPT"] = answer
+        response = post_send(client, program, pathway)
+        assert (response.status_code, response.json()["status"], UserCreditPathway.objects.get().status) == (
             code,
             status,
             status,
@@ -118,33 +116,31 @@ def ids():
 
 @contextmanager
 def refused():
-    """Nothing listens."""
     yield f"amqp://127.0.0.1:{smtp.free_port()}//"
 
 
 @contextmanager
 def silent():
-    """The broker takes the connection and never says a word."""
-    with smtp.misbehaving(b"", hangs=True) as port:
+    """The broker accepts the connection and stays silent."""
+    with smtp.misbehaving_server(b"", hangs=True) as port:
         yield f"amqp://127.0.0.1:{port}//"
 
 
 @contextmanager
 def unknown():
-    """The broker's name cannot be found."""
+    """The broker's host name does not resolve."""
     yield "amqp://broker.invalid//"
 
 
 @contextmanager
 def nonsense():
-    """There is no such kind of broker."""
     yield "pigeon://loft"
 
 
 @pytest.fixture(params=[refused, silent, unknown, nonsense])
 def broken_broker(request, settings, monkeypatch):
-    """Every way in which the broker is not there; a function makes it come back."""
-    monkeypatch.setattr(broker, "PATIENCE", 0.3)
+    """Make the broker unavailable in each way. Return a function that makes it available again."""
+    monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.3)
     working = settings.CELERY_BROKER_URL
     with request.param() as settings.CELERY_BROKER_URL:
         yield lambda: setattr(settings, "CELERY_BROKER_URL", working)
@@ -152,10 +148,10 @@ def broken_broker(request, settings, monkeypatch):
 
 
 class TestBrokenBroker:
-    def test_send_answers_502_and_the_next_request_works(self, broken_broker, client, program, pathway):
+    def test_send_responds_with_502_and_the_next_request_works(self, broken_broker, client, program, pathway):
         began = time.monotonic()
         answer = post_send(client, program, pathway)
-        assert time.monotonic() - began < 6  # PATIENCE is 0.3 here, and there are three steps
+        assert time.monotonic() - began < 6  # three steps of BROKER_TIMEOUT, which is 0.3 here
         row = UserCreditPathway.objects.get()
         assert (answer.status_code, answer.json()) == (502, {"id": row.pk, "status": "failed"})
         assert row.status == "failed"
@@ -176,7 +172,7 @@ class TestBrokenBroker:
         assert {message.level_tag for message in page.context["messages"]} == {"error"}
         assert list(UserCreditPathway.objects.values_list("status", flat=True)) == ["failed"] * 15
 
-    def test_with_the_database_away_as_well_the_learner_is_told(self, broken_broker, client, program, pathway):
+    def test_the_learner_is_told_even_without_a_database(self, broken_broker, client, program, pathway):
         def away(execute, sql, params, many, context):
             if sql.startswith("UPDATE") and "usercreditpathway" in sql:
                 raise OperationalError("away")
@@ -187,16 +183,16 @@ class TestBrokenBroker:
         assert (answer.status_code, answer.json()["status"]) == (502, "failed")
         assert UserCreditPathway.objects.get().status == "pending"
 
-    def test_a_worker_that_gets_the_message_after_all_does_not_send_it(self, broken_broker, client, program, pathway):
+    def test_a_worker_that_receives_the_message_later_does_not_send_it(self, broken_broker, client, program, pathway):
         post_send(client, program, pathway)
         deliver_credit_request.apply(list(ids())).get()
         assert UserCreditPathway.objects.get().status == "failed"
 
     @pytest.mark.parametrize("broken_broker", [silent], indirect=True)
-    def test_it_does_not_unsay_what_a_quick_worker_has_sent(
+    def test_it_does_not_undo_what_a_quick_worker_has_sent(
         self, broken_broker, client, program, pathway, relay, monkeypatch
     ):
-        """The broker took the message and its confirmation was lost."""
+        """The broker accepted the message, but its confirmation was lost."""
         apply_async = deliver_credit_request.apply_async
 
         def work_first(args, **options):
@@ -205,7 +201,7 @@ class TestBrokenBroker:
 
         monkeypatch.setattr(deliver_credit_request, "apply_async", work_first)
         answer = post_send(client, program, pathway)
-        assert (answer.status_code, answer.json()["status"], len(relay.mails)) == (200, "sent", 1)
+        assert (answer.status_code, answer.json()["status"], len(relay.messages)) == (200, "sent", 1)
 
     def test_the_log_has_the_kind_of_error(self, broken_broker, client, program, pathway, caplog):
         post_send(client, program, pathway)
@@ -230,6 +226,6 @@ with override_settings(CREDIT_PATHWAYS_DELIVERY="celery"):
 """
 
 
-def test_celery_is_needed_for_delivery_by_celery_only():
+def test_only_delivery_by_celery_needs_celery():
     done = subprocess.run([sys.executable, "-c", WITHOUT_CELERY], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['credit_pathways.E008']"

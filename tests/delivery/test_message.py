@@ -1,4 +1,4 @@
-"""The email that the institution gets."""
+"""The email to the institution."""
 
 import pytest
 from django.utils import translation
@@ -13,11 +13,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def send(learner, program, pathway, relay):
-    """Return a function that requests credit and returns the mail."""
+    """Return a function that requests credit and returns the email."""
 
     def request():
         api.request_credit(user=learner, program=program, pathways=[pathway])
-        return relay.mails[-1]
+        return relay.messages[-1]
 
     return request
 
@@ -35,7 +35,7 @@ def test_headers(send):
     assert mail.get_content_type() == "multipart/alternative"
 
 
-def test_both_parts_say_it_all(send):
+def test_both_parts_contain_everything(send):
     shared = ProgramCertRecord.objects
     for text in texts(send()):
         url = f"https://example.com/records/programs/shared/{shared.get().uuid}/"
@@ -45,12 +45,12 @@ def test_both_parts_say_it_all(send):
 
 
 @pytest.mark.parametrize(("completed", "words"), [(True, "Status: completed"), (False, "Status: partially completed")])
-def test_says_whether_the_program_is_completed(completed, words, send, monkeypatch):
+def test_completion(completed, words, send, monkeypatch):
     monkeypatch.setattr(FixedRecordSource, "completed", completed)
     assert all(words in text for text in texts(send()))
 
 
-def test_settings_of_the_host(send, settings):
+def test_settings(send, settings):
     settings.CREDIT_PATHWAYS_FROM_ADDRESS = "The Registry <registry@example.org>"
     settings.CREDIT_PATHWAYS_PLATFORM_NAME = "Example Online"
     mail = send()
@@ -64,7 +64,7 @@ def test_a_learner_without_a_full_name_is_named_by_username(send, learner):
 
 
 @pytest.mark.parametrize("address", ["", "nobody", "a@b.example\r\nBcc: x@y.example", "a@b.example, c@d.example"])
-def test_what_is_no_address_is_no_reply_to(address, send, learner):
+def test_an_invalid_address_is_not_used_for_replies(address, send, learner):
     learner.email = address
     mail = send()
     assert mail["Reply-To"] is None
@@ -79,14 +79,14 @@ def test_the_language_is_the_institutions(send, settings, learner):
     assert '<div lang="ar" dir="rtl">' in html
 
 
-def test_message_ids_are_of_the_request(learner, program, pathway, relay):
+def test_each_request_keeps_its_message_id(learner, program, pathway, relay):
     request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
     factories.ProgramCertRecordFactory(user=learner, program=program)
     for _attempt in range(2):
         type(request).objects.update(status="failed")
         api.deliver(type(request).objects.get(pk=request.pk))
     api.request_credit(user=learner, program=program, pathways=[pathway])
-    first, again, another = [mail["Message-ID"] for mail in relay.mails]
+    first, again, another = [mail["Message-ID"] for mail in relay.messages]
     assert first == again != another
     assert first.startswith(f"<credit-request.{request.pk}.")
     assert first.endswith(f".{request.created:%Y%m%d%H%M%S%f}@example.com>")

@@ -1,4 +1,4 @@
-"""What delivery writes down, and when. What it promises is in test_promises.py."""
+"""What one attempt records, and when. test_promises.py tests the promises."""
 
 import logging
 import threading
@@ -18,13 +18,13 @@ from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.failures import TalkativeChannel
 from tests.support.receivers import connected
-from tests.support.threads import at_once
+from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class FailingInsertBackend(BaseEmailBackend):
-    """A mail backend that queues mails in the database, and fails to."""
+    """An email backend that queues emails in the database, and fails."""
 
     def send_messages(self, email_messages):
         Program.objects.create(site_id=None)
@@ -32,7 +32,7 @@ class FailingInsertBackend(BaseEmailBackend):
 
 @pytest.fixture
 def request_row(learner, program, pathway):
-    """A pending request of a record that is shared."""
+    """A pending request for a shared record."""
     factories.ProgramCertRecordFactory(user=learner, program=program)
     return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
 
@@ -41,13 +41,13 @@ def status_of(request):
     return UserCreditPathway.objects.get(pk=request.pk).status
 
 
-class TestADatabaseErrorWhileTheMailIsInFlight:
-    def test_of_the_mail_backend_is_a_failure(self, request_row, settings):
+class TestDatabaseErrorWhileTheEmailIsInFlight:
+    def test_in_the_email_backend_is_a_failure(self, request_row, settings):
         settings.EMAIL_BACKEND = "tests.delivery.test_sending.FailingInsertBackend"
         assert (api.deliver(request_row), status_of(request_row)) == ("failed", "failed")
 
     @pytest.mark.parametrize("swallowed", [True, False])
-    def test_of_a_receiver_of_the_host_does_not_unsay_what_was_sent(self, request_row, relay, swallowed):
+    def test_in_the_hosts_receiver_does_not_undo_what_was_sent(self, request_row, relay, swallowed):
         def receiver(**kwargs):
             try:
                 Program.objects.create(site_id=None)
@@ -56,34 +56,34 @@ class TestADatabaseErrorWhileTheMailIsInFlight:
                     raise
 
         with connected(ACE_MESSAGE_SENT, receiver):
-            first = (api.deliver(request_row), status_of(request_row), len(relay.mails))
-        # A receiver that raises before the app hears the report hides it (ADR 0002).
+            first = (api.deliver(request_row), status_of(request_row), len(relay.messages))
+        # A receiver that raises hides the report from the app, which listens later (ADR 0002).
         outcome = "sent" if swallowed else "failed"
         assert first == (outcome, outcome, 1)
         api.deliver(request_row)
-        assert len(relay.mails) == (1 if swallowed else 2)
+        assert len(relay.messages) == (1 if swallowed else 2)
 
-    @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a setting of PostgreSQL")
-    def test_the_database_losing_patience_does_not_unsay_what_was_sent(self, request_row, relay):
+    @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a PostgreSQL setting")
+    def test_a_database_timeout_does_not_undo_what_was_sent(self, request_row, relay):
         with connection.cursor() as cursor:
             cursor.execute("SET idle_in_transaction_session_timeout = '200ms'")
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.6)
-        assert (api.deliver(request_row), status_of(request_row), len(relay.mails)) == ("sent", "sent", 1)
+        assert (api.deliver(request_row), status_of(request_row), len(relay.messages)) == ("sent", "sent", 1)
 
 
 class TestLock:
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
-    def test_two_deliveries_at_once_send_one_mail(self, request_row, relay):
+    def test_concurrent_deliveries_send_one_email(self, request_row, relay):
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
-        said = at_once(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
-        assert (sorted(said), len(relay.mails)) == (["pending", "pending", "sent"], 1)
+        statuses = run_concurrently(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
+        assert (sorted(statuses), len(relay.messages)) == (["pending", "pending", "sent"], 1)
 
 
-class TestWithdrawnMeanwhile:
-    def test_no_mail_leaves_with_a_dead_link(self, learner, program, pathway, relay):
-        """The learner stops sharing while the first of two mails is in flight."""
+class TestWithdrawnLink:
+    def test_no_email_contains_a_dead_link(self, learner, program, pathway, relay):
+        """The learner stops sharing while the first of two emails is in flight."""
         other = factories.PathwayFactory(programs=[program])
 
         def revoke():
@@ -93,7 +93,7 @@ class TestWithdrawnMeanwhile:
         relay.on_data = revoke
         requests = api.request_credit(user=learner, program=program, pathways=[pathway, other])
         assert [request.status for request in requests] == ["sent", "failed"]
-        assert [mail["To"] for mail in relay.mails] == [pathway.email]
+        assert [mail["To"] for mail in relay.messages] == [pathway.email]
 
 
 class TestAllOrNothing:
@@ -104,19 +104,19 @@ class TestAllOrNothing:
 
         with connected(pre_save, refuse, sender=model), pytest.raises(DatabaseError):
             api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert (UserCreditPathway.objects.count(), ProgramCertRecord.objects.count(), relay.mails) == (0, 0, [])
+        assert (UserCreditPathway.objects.count(), ProgramCertRecord.objects.count(), relay.messages) == (0, 0, [])
 
 
-class TestWrittenDown:
-    def test_when_the_mail_left_is_when_the_row_was_modified(self, request_row, relay):
+class TestOutcome:
+    def test_modified_is_when_the_email_was_sent(self, request_row, relay):
         api.deliver(request_row)
         row = UserCreditPathway.objects.get()
         assert row.modified == request_row.modified > row.created
 
     @pytest.mark.parametrize(("answer", "level"), [("250 OK", logging.INFO), ("550 no such user", logging.WARNING)])
-    def test_one_line_in_the_log_says_what_became_of_it(self, answer, level, request_row, relay, caplog):
+    def test_it_is_logged_in_one_line(self, answer, level, request_row, relay, caplog):
         caplog.set_level(logging.INFO, logger="credit_pathways")
-        relay.answers["RCPT"] = answer
+        relay.replies["RCPT"] = answer
         status = api.deliver(request_row)
         lines = [
             (line.levelno, line.getMessage()) for line in caplog.records if line.name.startswith("credit_pathways")
@@ -124,7 +124,7 @@ class TestWrittenDown:
         assert lines == [(level, f"credit request {request_row.pk}: {status}")]
 
 
-def test_the_transactional_channel_takes_it_where_there_is_one(request_row, relay, settings, ace_plugins):
+def test_the_transactional_channel_is_used_if_there_is_one(request_row, relay, settings, ace_plugins):
     ace_plugins(channels=ChannelMap([["bulk", TalkativeChannel()], ["django_email", DjangoEmailChannel()]]))
     settings.ACE_CHANNEL_DEFAULT_EMAIL = "bulk"
     assert api.deliver(request_row) == "sent"
@@ -137,22 +137,22 @@ def test_the_transactional_channel_takes_it_where_there_is_one(request_row, rela
     assert api.deliver(request_row) == "sent"
 
 
-def test_a_failure_does_not_write_to_the_administrators(client, program, pathway, relay, settings, caplog):
-    """Django mails them every answer of 500 or more, with the name of the user."""
+def test_a_failure_does_not_email_the_administrators(client, program, pathway, relay, settings, caplog):
+    """Django emails them every response of 500 or above, with the user's name."""
     settings.ADMINS = [("Admin", "admin@example.com")]
-    relay.answers["RCPT"] = "550 no such user"
+    relay.replies["RCPT"] = "550 no such user"
     body = {"username": "halima", "pathway_id": pathway.pk}
     answer = client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
     assert answer.status_code == 502
     assert not [record for record in caplog.records if record.name == "django.request"]
-    assert (relay.mails, mail.outbox) == ([], [])
+    assert (relay.messages, mail.outbox) == ([], [])
 
 
-@pytest.mark.skipif(django.VERSION < (6, 1), reason="MAILERS came with Django 6.1")
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="MAILERS is new in Django 6.1")
 @pytest.mark.parametrize(("answer", "status"), [("250 OK", "sent"), ("550 no such user", "failed")])
 def test_with_mailers(answer, status, request_row, relay, settings):
     options = {"host": "127.0.0.1", "port": settings.EMAIL_PORT, "timeout": 5}
-    relay.answers["RCPT"] = answer
+    relay.replies["RCPT"] = answer
     for name in ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_TIMEOUT"):
         delattr(settings, name)
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
