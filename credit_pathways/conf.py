@@ -1,11 +1,11 @@
-"""The app's settings, each read when it is used and never at import; the defaults are the design's."""
+"""The app's settings. Each is read when it is used, never at import."""
 
 from typing import Any
 
 from django.conf import settings
 
-#: The values that ``CREDIT_PATHWAYS_DELIVERY`` may have.
-DELIVERIES = ("inline", "celery")
+#: The valid values of ``CREDIT_PATHWAYS_DELIVERY``.
+DELIVERY_MODES = ("inline", "celery")
 
 
 def _get(name: str, default: Any = None) -> Any:
@@ -13,71 +13,71 @@ def _get(name: str, default: Any = None) -> Any:
 
 
 def record_source() -> str:
-    """Dotted path of the host's ``RecordSource`` class."""
+    """Return the dotted path of the host's ``RecordSource`` class."""
     return _get("RECORD_SOURCE", "credit_pathways.records.CatalogRecordSource")
 
 
 def delivery() -> str:
-    """How mail leaves: ``"inline"``, in the request, after commit; ``"celery"``, from a worker."""
+    """Return how emails are sent: ``"inline"``, in the web request after commit, or ``"celery"``, by a worker."""
     return _get("DELIVERY", "inline")
 
 
 def celery_queue() -> str:
-    """Name of the queue that Celery workers take credit requests from."""
+    """Return the name of the queue that workers consume credit requests from."""
     return _get("CELERY_QUEUE", "credit_pathways")
 
 
 def celery_attempts() -> int:
-    """How often a worker tries to send one mail before the request is failed."""
+    """Return how many times a worker tries to send an email before the request fails."""
     return _get("CELERY_ATTEMPTS", 10)
 
 
 def celery_backoff() -> float:
-    """Seconds between the first attempt and the second, at most; each later pause is twice as long (ADR 0012)."""
+    """Return the longest delay before the second attempt, in seconds. It doubles with each attempt (ADR 0012)."""
     return _get("CELERY_BACKOFF", 60)
 
 
 def celery_time_limit() -> int:
-    """Seconds that one attempt may take."""
+    """Return how long one attempt may take, in seconds."""
     return _get("CELERY_TIME_LIMIT", 120)
 
 
 def request_rate() -> str | None:
-    """How many requests and shares one user may make, as ``"15/minute"``; ``None``: unlimited."""
+    """Return how many times a user may request or share, such as ``"15/minute"``, or ``None`` for no limit."""
     return _get("REQUEST_RATE", "15/minute")
 
 
 def platform_name() -> str:
-    """Name of the platform as people see it; empty if not set."""
+    """Return the name of the platform as shown to people, or an empty string."""
     return _get("PLATFORM_NAME", "")
 
 
 def from_address() -> str:
-    """From address of the mails; empty if not set."""
+    """Return the From address of emails, or an empty string."""
     return _get("FROM_ADDRESS", "")
 
 
 def email_language() -> str:
-    """Language code of the mails: the institution's language, never the learner's."""
+    """Return the language code of emails: the institution's language, never the learner's."""
     return _get("EMAIL_LANGUAGE") or settings.LANGUAGE_CODE
 
 
 def has_transactional_channel() -> bool:
-    """Whether edx-ace is told of a channel for mails that somebody waits for, apart from its default one."""
+    """Return whether edx-ace has a channel for transactional email in addition to its default one."""
     return bool(getattr(settings, "ACE_CHANNEL_TRANSACTIONAL_EMAIL", None))
 
 
 def link_scheme() -> str:
-    """Scheme of the links in mails: ``"https"`` or ``"http"``."""
+    """Return the scheme of links in emails: ``"https"`` or ``"http"``."""
     return _get("LINK_SCHEME", "https")
 
 
 def public_record_url() -> str | None:
-    """Address with ``{uuid}`` of another front end that shows public records, if there is one."""
+    """Return the URL, with ``{uuid}``, of public records on another front end, or ``None``."""
     return _get("PUBLIC_RECORD_URL")
 
 
 def oauth_client() -> dict[str, str | None]:
-    """Open edX's own settings of the LMS's OAuth provider and of this service's client, by name."""
+    """Return Open edX's settings for the LMS's OAuth provider and this service's client, by name."""
     names = [f"BACKEND_SERVICE_EDX_OAUTH2_{name}" for name in ("PROVIDER_URL", "KEY", "SECRET")]
     return {name: getattr(settings, name, None) for name in names}

@@ -1,4 +1,4 @@
-"""Credit requests as the rows of a table, for other software."""
+"""Export credit requests as rows of a table."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,15 +8,16 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
 from .models import UserCreditPathway
-from .sanitize import no_formula, one_line
+from .sanitize import escape_formulas, one_line
 
 Cell: TypeAlias = str | int
 
-#: As many rows as are in memory at one time.
-CHUNK = 2_000
+#: How many rows are in memory at once.
+ROWS_PER_CHUNK = 2_000
 
-#: The columns in their order, named as the fields of ``api/v1/credit_requests/``; each with what it is read from.
-_SOURCES = {
+#: The lookup that each column is read from. To add a column, add it here: every export follows. The columns have the
+#: names of the fields in ``api/v1/credit_requests/``.
+_LOOKUPS = {
     "id": "pk",
     "username": "user__{username}",
     "pathway_id": "pathway_id",
@@ -28,23 +29,23 @@ _SOURCES = {
     "created": "created",
     "modified": "modified",
 }
-COLUMNS = tuple(_SOURCES)
+COLUMNS = tuple(_LOOKUPS)
 
 
 def export_rows(requests: QuerySet[UserCreditPathway]) -> Iterator[tuple[Cell, ...]]:
     """
-    Yield ``requests``, by id, as rows of ``COLUMNS``, whatever their number in constant memory.
+    Yield ``requests``, ordered by id, as rows of ``COLUMNS``, in constant memory.
 
-    Each text is one line that no spreadsheet runs as a formula. Times are in UTC, in the form of ISO 8601; where there
-    is no program its cells are empty.
+    Each text is one line that no spreadsheet runs as a formula. Times are in UTC, in ISO 8601 format. The cells of a
+    missing program are empty.
     """
     username = get_user_model().USERNAME_FIELD
-    fields = [source.format(username=username) for source in _SOURCES.values()]
+    lookups = [lookup.format(username=username) for lookup in _LOOKUPS.values()]
     last = 0
-    # By keys, and not with a cursor: MySQL's client would fetch all rows at once. The rows' keys first, and then what
-    # they are joined with, for MySQL may begin a join with the other table, and sort a million rows for each chunk.
-    while keys := list(requests.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
-        chunk = UserCreditPathway.objects.filter(pk__in=keys).order_by("pk").values_list(*fields)
+    # Not iterator(), because MySQL's client fetches all rows of a cursor at once. The keys are read without joins,
+    # because MySQL may start with the joined table and sort a million rows for each chunk.
+    while keys := list(requests.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:ROWS_PER_CHUNK]):
+        chunk = UserCreditPathway.objects.filter(pk__in=keys).order_by("pk").values_list(*lookups)
         yield from (tuple(_cell(value) for value in row) for row in chunk)
         last = keys[-1]
 
@@ -56,4 +57,4 @@ def _cell(value: Any) -> Cell:
         return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return no_formula(one_line(value))
+    return escape_formulas(one_line(value))

@@ -1,4 +1,4 @@
-"""Links for people outside, built from the program's site and never from a request's Host header (ADR 0004)."""
+"""Absolute URLs for emails, built from the program's site and never from a request's Host header (ADR 0004)."""
 
 from urllib.parse import urlsplit
 
@@ -9,24 +9,24 @@ from . import conf
 from .models import ProgramCertRecord
 
 
-def _absolute(site: Site, name: str, shared_record: ProgramCertRecord) -> str:
+def _absolute_url(site: Site, name: str, shared_record: ProgramCertRecord) -> str:
     path = reverse(f"credit_pathways:{name}", kwargs={"uuid": shared_record.uuid})
     return f"{conf.link_scheme()}://{site.domain}{path}"
 
 
 def public_record_url(site: Site, shared_record: ProgramCertRecord) -> str:
-    """Return the address of the public record, at the front end that shows it."""
-    elsewhere = conf.public_record_url()
-    if elsewhere:
-        return elsewhere.replace("{uuid}", str(shared_record.uuid))
-    return _absolute(site, "public_record", shared_record)
+    """Return the URL of the public record, which may be on another front end."""
+    url = conf.public_record_url()
+    if url:
+        return url.replace("{uuid}", str(shared_record.uuid))
+    return _absolute_url(site, "public_record", shared_record)
 
 
 def public_record_csv_url(site: Site, shared_record: ProgramCertRecord) -> str:
-    """Return the address of the public record as CSV; this service always serves that itself."""
-    return _absolute(site, "public_record_csv", shared_record)
+    """Return the URL of the public record as CSV, which this service always serves itself."""
+    return _absolute_url(site, "public_record_csv", shared_record)
 
 
 def host_name(domain: str) -> str:
-    """Return the host of a site's domain, which may carry a port: ``localhost:8000`` gives ``localhost``."""
+    """Return a site's domain without its port: ``localhost`` for ``localhost:8000``."""
     return urlsplit(f"//{domain}").hostname or domain

@@ -1,4 +1,4 @@
-"""Counting credit requests by program, pathway, institution, status or month, in one statement each."""
+"""Count credit requests by program, pathway, institution, status or month, in one query each."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from .models import Pathway, Program, UserCreditPathway
 
 @dataclass(frozen=True)
 class Line:
-    """The requests that have ``key`` in common."""
+    """A line of a report: the requests with the same ``key``."""
 
-    #: Id of the program or pathway, name of the institution, status, first day of the month; ``None``: no program.
+    #: The program's or pathway's id, the institution's name, the status, or the first day of the month. ``None`` for
+    #: requests without a program.
     key: Any
-    #: Title and uuid of the program; name, institution and uuid of the pathway; else nothing.
+    #: The program's title and uuid, or the pathway's name, institution and uuid. Otherwise empty.
     names: tuple[Any, ...]
     requests: int
-    #: Those of them that were the first of their kind.
+    #: How many of the requests were first requests; see ``count_requests``.
     first: int
-    #: How many different people made them.
+    #: How many distinct learners made the requests.
     learners: int
 
     @property
     def repeats(self) -> int:
-        """Return how many of the requests were not the first of their kind."""
         return self.requests - self.first
 
 
 @dataclass(frozen=True)
 class _Grouping:
     key: Any
-    #: The model that the key points at, and the fields that name its rows.
+    #: The model that the key refers to, and the fields that name its rows.
     model: type[Program | Pathway] | None = None
     names: Sequence[str] = ()
 
@@ -51,82 +51,82 @@ _GROUPINGS = {
     "month": _Grouping(TruncMonth("created", tzinfo=UTC)),
 }
 
-#: What requests can be counted by. Months are those of UTC, so that all databases count the same.
+#: What requests can be counted by. Months are in UTC, so that the result is the same on every database.
 GROUPINGS = tuple(_GROUPINGS)
 
 
 def count_requests(by: str, *, since: datetime | None = None, until: datetime | None = None) -> list[Line]:
     """
-    Count the requests from ``since``, included, to ``until``, excluded, by one of ``GROUPINGS``.
+    Count the requests from ``since``, inclusive, to ``until``, exclusive, by one of ``GROUPINGS``.
 
-    The largest numbers come first; months come in their order, also those without a request between others.
+    The largest counts come first. Months are in order, and include those without requests between others.
 
-    A request is the first of its kind if its learner had never asked before along the same pathway for the same
-    program, in the range or earlier. Requests without a program are a kind of their own for each learner and pathway,
-    and a line of their own, whose key is ``None``.
+    A request is a first request if its learner had never requested credit for the same program through the same
+    pathway before, in the range or earlier. Otherwise it is a repeat. Requests without a program are only compared
+    with each other, and have a line of their own, whose key is ``None``.
     """
     grouping = _GROUPINGS[by]
     numbered = CTE(_numbered(since, until, grouping.key))
-    is_first = Case(When(nth=1, asked_before=False, then=Value(1)))
-    numbers = {"requests": Count("nth"), "first": Count(is_first), "learners": Count("user_id", distinct=True)}
+    is_first = Case(When(nth=1, requested_before=False, then=Value(1)))
+    counts = {"requests": Count("nth"), "first": Count(is_first), "learners": Count("user_id", distinct=True)}
     if by == "institution":
-        lines = _by_institution(numbered).values("key").annotate(**numbers)
+        rows = _by_institution(numbered).values("key").annotate(**counts)
     else:
-        lines = with_cte(numbered, select=numbered.queryset().values(key=F("group")).annotate(**numbers))
-    found = _named(lines, grouping).order_by(*(["key"] if by == "month" else ["-requests", "key"]))
-    counted = [_line(values, grouping.names) for values in found]
-    return _every_month(counted) if by == "month" else counted
+        rows = with_cte(numbered, select=numbered.queryset().values(key=F("group")).annotate(**counts))
+    ordered = _with_names(rows, grouping).order_by(*(["key"] if by == "month" else ["-requests", "key"]))
+    lines = [_line(row, grouping.names) for row in ordered]
+    return _with_empty_months(lines) if by == "month" and lines else lines
 
 
-def _every_month(lines: list[Line]) -> list[Line]:
-    """Add the months between the first and the last in which nobody asked."""
-    counted = {line.key: line for line in lines}
-    months = sorted(counted)
-    number, end = (month.year * 12 + month.month - 1 for month in (months[0], months[-1])) if months else (0, -1)
-    every = [date(one // 12, one % 12 + 1, 1) for one in range(number, end + 1)]
-    return [counted.get(month) or Line(month, (), 0, 0, 0) for month in every]
+def _with_empty_months(lines: list[Line]) -> list[Line]:
+    by_month = {line.key: line for line in lines}
+    first, last = (line.key.year * 12 + line.key.month - 1 for line in (lines[0], lines[-1]))
+    months = [date(number // 12, number % 12 + 1, 1) for number in range(first, last + 1)]
+    return [by_month.get(month) or Line(month, (), 0, 0, 0) for month in months]
 
 
 def _numbered(since: datetime | None, until: datetime | None, key: Any) -> QuerySet[UserCreditPathway, Any]:
-    """Give each request in the range its number among those of its kind, and whether there was one before the range."""
+    """Return the requests in the range, numbered among the same requests; see ``_same_requests``."""
     requests = UserCreditPathway.objects.all()
-    asked_before: Any = Value(value=False)
+    requested_before: Any = Value(value=False)
     if since:
         requests = requests.filter(created__gte=since)
-        asked_before = Exists(_same_kind().filter(created__lt=since))
+        requested_before = Exists(_same_requests().filter(created__lt=since))
     if until:
         requests = requests.filter(created__lt=until)
     nth = Window(RowNumber(), partition_by=["user", "pathway", "program"], order_by=["created", "pk"])
-    # These columns only: MariaDB reads them from an index.
-    return requests.annotate(nth=nth, asked_before=asked_before).values("user_id", "nth", "asked_before", group=key)
+    # Only these columns, because MariaDB can read them from an index.
+    annotated = requests.annotate(nth=nth, requested_before=requested_before)
+    return annotated.values("user_id", "nth", "requested_before", group=key)
 
 
-def _same_kind() -> QuerySet[UserCreditPathway]:
-    """Return the requests with the learner, the pathway and the program, or lack of one, of an outer query's row."""
-    same = UserCreditPathway.objects.filter(user=OuterRef("user"), pathway=OuterRef("pathway"))
-    return same.alias(kind=Coalesce("program_id", 0)).filter(kind=Coalesce(OuterRef("program_id"), 0))
+def _same_requests() -> QuerySet[UserCreditPathway]:
+    """Return the requests with the learner, pathway and program (or none) of an outer query's row."""
+    requests = UserCreditPathway.objects.filter(user=OuterRef("user"), pathway=OuterRef("pathway"))
+    program = Coalesce(OuterRef("program_id"), 0)
+    return requests.alias(program_or_zero=Coalesce("program_id", 0)).filter(program_or_zero=program)
 
 
 def _by_institution(numbered: CTE) -> Any:
-    # An outer join: for an inner one MariaDB begins with the pathways, and takes three times as long.
+    # An outer join, because with an inner one MariaDB starts with the pathways and takes three times as long.
     pathways = CTE(Pathway.objects.values(pathway=F("pk"), key=F("org_name")), name="pathways")
     joined = pathways.join(numbered.queryset(), group=pathways.col.pathway, _join_type=LOUTER)
     return with_cte(numbered, pathways, select=joined.annotate(key=pathways.col.key))
 
 
-def _named(lines: Any, grouping: _Grouping) -> Any:
+def _with_names(rows: Any, grouping: _Grouping) -> Any:
     if grouping.model is None:
-        return lines
-    row = grouping.model._base_manager.filter(pk=OuterRef("key"))
-    return lines.annotate(**{f"_{name}": Subquery(row.values(name)) for name in grouping.names})
+        return rows
+    named = grouping.model._base_manager.filter(pk=OuterRef("key"))
+    return rows.annotate(**{f"_{name}": Subquery(named.values(name)) for name in grouping.names})
 
 
-def _line(values: dict[str, Any], names: Sequence[str]) -> Line:
-    key = values["key"]
+def _line(row: dict[str, Any], names: Sequence[str]) -> Line:
+    key = row["key"]
     return Line(
         key=key.date() if isinstance(key, datetime) else key,
-        names=tuple(values[f"_{name}"] for name in names),
-        requests=values["requests"],
-        first=values["first"],
-        learners=values["learners"],
+        names=tuple(row[f"_{name}"] for name in names),
+        requests=row["requests"],
+        first=row["first"],
+        learners=row["learners"],
     )

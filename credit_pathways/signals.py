@@ -1,7 +1,7 @@
-"""Signals that the app sends. It connects no receiver of its own."""
+"""Signals that the app sends. It connects no receivers."""
 
 from django.dispatch import Signal
 
-#: Sent once for each credit request, after its row is committed and before its mail leaves.
-#: ``sender`` is ``UserCreditPathway``; ``request`` is the row. An exception in a receiver is logged, not raised.
+#: Sent once for each credit request, after its row is committed and before its email is sent.
+#: ``sender`` is ``UserCreditPathway`` and ``request`` is the row. Exceptions in receivers are logged, not raised.
 credit_requested = Signal()

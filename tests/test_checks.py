@@ -1,4 +1,4 @@
-"""One test for each id of a system check, and that a good host has none."""
+"""System checks: each id, and that a correctly configured host has no messages."""
 
 import pytest
 from django.core import checks
@@ -6,8 +6,8 @@ from django.core.management import call_command
 
 CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
 
-#: Id, and the settings that bring it about.
-BAD = [
+#: Id of the check, and settings that it reports.
+INVALID = [
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "nowhere.Source"}),
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "not a path"}),
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.records.Progress"}),
@@ -41,10 +41,10 @@ BAD = [
     ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
 ]
 
-GOOD = [
+VALID = [
     CELERY,
     {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": 1, "CREDIT_PATHWAYS_CELERY_BACKOFF": 0.5},
-    {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": "read by no one"},
+    {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": "never read"},
     {"CREDIT_PATHWAYS_REQUEST_RATE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
     {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
@@ -53,7 +53,8 @@ GOOD = [
 ]
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
-DEPLOYED = [
+#: Ids of the checks with ``--deploy``, and the settings.
+DEPLOYMENTS = [
     (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
     ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 10}),
     ([], {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend", "EMAIL_TIMEOUT": None}),
@@ -65,56 +66,56 @@ DEPLOYED = [
 ]
 
 
-def found(*, deploy=False):
+def check_ids(*, deploy=False):
     messages = checks.run_checks(include_deployment_checks=deploy)
     return [message.id.split(".")[1] for message in messages if message.id.startswith("credit_pathways.")]
 
 
-@pytest.mark.parametrize(("check_id", "values"), BAD, ids=str)
-def test_a_bad_setting_is_named(check_id, values, settings):
+@pytest.mark.parametrize(("check_id", "values"), INVALID, ids=str)
+def test_invalid_setting_is_reported(check_id, values, settings):
     for name, value in values.items():
         setattr(settings, name, value)
-    assert found() == [check_id]
+    assert check_ids() == [check_id]
     [message] = [message for message in checks.run_checks() if message.id == f"credit_pathways.{check_id}"]
     assert message.hint
 
 
-@pytest.mark.parametrize("values", GOOD, ids=str)
-def test_a_good_setting_is_not(values, settings):
+@pytest.mark.parametrize("values", VALID, ids=str)
+def test_valid_setting_is_not_reported(values, settings):
     for name, value in values.items():
         setattr(settings, name, value)
-    assert found() == []
+    assert check_ids() == []
 
 
-def test_w003_celery_needs_a_broker(settings):
+def test_w003_celery_has_no_broker(settings):
     settings.CELERY_BROKER_URL = None
-    assert found() == []
+    assert check_ids() == []
     settings.CREDIT_PATHWAYS_DELIVERY = "celery"
-    assert found() == ["W003"]
+    assert check_ids() == ["W003"]
     settings.CELERY_BROKER_WRITE_URL = "amqp://broker.example"
-    assert found() == []
+    assert check_ids() == []
 
 
-def test_e007_messages_are_needed(settings):
+def test_e007_messages_framework_is_not_installed(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.messages"]
-    assert "E007" in found()
+    assert "E007" in check_ids()
 
 
-def test_e011_times_have_a_zone(settings):
+def test_e011_time_zone_support_is_off(settings):
     settings.USE_TZ = False
-    assert found() == ["E011"]
+    assert check_ids() == ["E011"]
 
 
-@pytest.mark.parametrize(("ids", "values"), DEPLOYED, ids=str)
-def test_w002_only_a_deployment_needs_a_timeout(ids, values, settings):
+@pytest.mark.parametrize(("ids", "values"), DEPLOYMENTS, ids=str)
+def test_w002_deployment_has_no_smtp_timeout(ids, values, settings):
     for name, value in values.items():
         setattr(settings, name, value)
-    assert found() == []
-    assert found(deploy=True) == ids
+    assert check_ids() == []
+    assert check_ids(deploy=True) == ids
 
 
 @pytest.mark.django_db
-def test_a_host_whose_models_have_the_same_names_is_clean(settings, capsys):
+def test_host_with_models_of_the_same_names_passes(settings, capsys):
     assert {"credentials.apps.records", "credit_pathways"} <= set(settings.INSTALLED_APPS)
     call_command("check", fail_level="WARNING", databases=["default"])
     assert "no issues" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Each setting: its default, and that it is read when it is used."""
+"""Each setting has its default, and is read when it is used."""
 
 import pytest
 from django.contrib.sites.models import Site
@@ -7,25 +7,20 @@ from credit_pathways import conf
 from credit_pathways.models import Program
 from credit_pathways.records import ProgramRecord
 
-SITE = Site(domain="credentials.example.com:8000", name="Example")
+SITE = Site(domain="example.com:8000", name="Example")
 
 
 def site_configuration():
     return ProgramRecord(user=None, program=Program(site=SITE), progress=None, shared_record=None).site_configuration
 
 
-#: Setting, how it is read, its default, another value.
+#: Name, function that reads it, default, another value.
 SETTINGS = [
     ("RECORD_SOURCE", conf.record_source, "credit_pathways.records.CatalogRecordSource", "host.Source"),
     ("DELIVERY", conf.delivery, "inline", "celery"),
     ("REQUEST_RATE", conf.request_rate, "15/minute", None),
     ("PLATFORM_NAME", lambda: site_configuration().platform_name, "Example", "Example Online"),
-    (
-        "FROM_ADDRESS",
-        lambda: site_configuration().from_address,
-        "no-reply@credentials.example.com",
-        "registry@example.com",
-    ),
+    ("FROM_ADDRESS", lambda: site_configuration().from_address, "no-reply@example.com", "registry@example.com"),
     ("EMAIL_LANGUAGE", conf.email_language, "en-us", "fr"),
     ("LINK_SCHEME", conf.link_scheme, "https", "http"),
     ("PUBLIC_RECORD_URL", conf.public_record_url, None, "https://record.example.com/shared/{uuid}"),

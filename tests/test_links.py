@@ -1,4 +1,4 @@
-"""Links come from the program's site and the settings, whatever the request's Host header says."""
+"""Links are built from the program's site and the settings, never from the request's Host header."""
 
 import uuid
 
@@ -16,50 +16,58 @@ SHARED = ProgramCertRecord(uuid=uuid.UUID("4a1d6ef2-7a36-4b9c-9c39-0f9a1be0e0b1"
 SITE = Site(domain="credentials.example.com", name="Example")
 
 
-def test_at_the_site():
+def test_links_use_the_sites_domain():
     url = f"https://credentials.example.com/records/programs/shared/{SHARED.uuid}/"
     assert links.public_record_url(SITE, SHARED) == url
     assert links.public_record_csv_url(SITE, SHARED) == f"{url}csv"
 
 
-def test_with_the_scheme_of_the_setting(settings):
+def test_links_use_the_configured_scheme(settings):
     settings.CREDIT_PATHWAYS_LINK_SCHEME = "http"
     assert links.public_record_url(SITE, SHARED).startswith("http://credentials.example.com/")
 
 
-def test_at_another_front_end_but_for_the_csv(settings):
+def test_public_record_on_another_front_end(settings):
     settings.CREDIT_PATHWAYS_PUBLIC_RECORD_URL = "https://record.example.com/shared/{uuid}"
     assert links.public_record_url(SITE, SHARED) == f"https://record.example.com/shared/{SHARED.uuid}"
     assert links.public_record_csv_url(SITE, SHARED).startswith("https://credentials.example.com/records/")
 
 
+@pytest.mark.parametrize(
+    ("domain", "host"),
+    [("example.com", "example.com"), ("localhost:8000", "localhost"), ("[::1]:8000", "::1"), ("", "")],
+)
+def test_host_name(domain, host):
+    assert links.host_name(domain) == host
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_forged_host_header_is_in_no_link(client, program, pathway, relay, settings):
+def test_forged_host_header_is_ignored(client, program, pathway, relay, settings):
     settings.ALLOWED_HOSTS = ["*"]
     post = {"content_type": "application/json", "headers": {"host": "evil.example", "x-forwarded-host": "evil.example"}}
     body = {"username": "halima", "pathway_id": pathway.pk}
     shared = client.post(reverse("credit_pathways:share", args=[program.uuid]), body, **post)
     client.post(reverse("credit_pathways:send", args=[program.uuid]), body, **post)
-    [mail] = relay.mails
+    [email] = relay.messages
     assert shared.json()["url"].startswith("https://example.com/records/programs/shared/")
-    assert shared.json()["url"] in mail.get_body(("plain",)).get_content()
-    assert "evil.example" not in mail.as_string()
+    assert shared.json()["url"] in email.get_body(("plain",)).get_content()
+    assert "evil.example" not in email.as_string()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_where_urls_have_a_language_links_have_the_institutions(learner, program, pathway, relay, settings):
+def test_localized_urls_use_the_institutions_language(learner, program, pathway, relay, settings):
     settings.ROOT_URLCONF = tuple(i18n_patterns(*urls.urlpatterns))
     settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"
     with translation.override("es"):
         api.request_credit(user=learner, program=program, pathways=[pathway])
-    assert "https://example.com/fr/records/programs/shared/" in relay.mails[0].get_body(("plain",)).get_content()
+    assert "https://example.com/fr/records/programs/shared/" in relay.messages[0].get_body(("plain",)).get_content()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_links_are_the_programs_sites(learner, relay):
+def test_emails_use_the_programs_site(learner, relay):
     program = factories.ProgramFactory(site=factories.SiteFactory(domain="other.example"))
     pathway = factories.PathwayFactory(site=program.site, programs=[program])
     api.request_credit(user=learner, program=program, pathways=[pathway])
-    [mail] = relay.mails
-    assert mail["From"] == "no-reply@other.example"
-    assert "https://other.example/records/programs/shared/" in mail.get_body(("plain",)).get_content()
+    [email] = relay.messages
+    assert email["From"] == "no-reply@other.example"
+    assert "https://other.example/records/programs/shared/" in email.get_body(("plain",)).get_content()

@@ -1,4 +1,4 @@
-"""A program record as CSV."""
+"""Program records as CSV."""
 
 import csv
 from dataclasses import replace
@@ -12,8 +12,8 @@ from tests.support.record_source import EARNED, NOT_EARNED
 
 pytestmark = pytest.mark.django_db
 
-#: What a spreadsheet takes for the start of a formula.
-FORMULA = tuple("=+-@|%＝＋－＠")
+#: Characters that start a formula in a spreadsheet.
+FORMULA_STARTS = tuple("=+-@|%＝＋－＠")
 
 
 def text_of(courses=(EARNED, NOT_EARNED), **program):
@@ -26,13 +26,12 @@ def text_of(courses=(EARNED, NOT_EARNED), **program):
     return record_csv(record).decode("utf-8-sig")
 
 
-def cells(*args, delimiter=",", **kwargs):
-    """Return the rows that a reader of CSV sees."""
+def parsed_rows(*args, delimiter=",", **kwargs):
     return list(csv.reader(text_of(*args, **kwargs).splitlines(keepends=True), delimiter=delimiter))
 
 
 def test_rows():
-    assert cells() == [
+    assert parsed_rows() == [
         ["Learner", "Halima Ó Briain"],
         ["Program", "Statistics"],
         ["Type", "MicroMasters"],
@@ -47,38 +46,38 @@ def test_rows():
     ]
 
 
-def test_days_are_the_servers_as_on_the_page(settings):
+def test_dates_are_in_the_servers_time_zone(settings):
     settings.TIME_ZONE = "America/Chicago"
-    assert cells()[6] == ["Last updated", "2026-06-14"]
+    assert parsed_rows()[6] == ["Last updated", "2026-06-14"]
 
 
-@pytest.mark.parametrize("start", [*FORMULA, "\t=", "\r=", "\n=", " =", "\u00a0=", "\x00="], ids=ascii)
+@pytest.mark.parametrize("start", [*FORMULA_STARTS, "\t=", "\r=", "\n=", " =", "\u00a0=", "\x00="], ids=ascii)
 def test_no_cell_runs_as_a_formula(start):
     formula = f"{start}HYPERLINK(A1)"
     evil = replace(EARNED, name=formula, school=formula, course_id=formula, letter_grade=formula)
-    found = cells([evil], school=formula, type=formula)
-    assert sum("HYPERLINK" in cell for row in found for cell in row) == 6
-    assert not any(cell.startswith(FORMULA) for row in found for cell in row)
+    rows = parsed_rows([evil], school=formula, type=formula)
+    assert sum("HYPERLINK" in cell for row in rows for cell in row) == 6
+    assert not any(cell.startswith(FORMULA_STARTS) for row in rows for cell in row)
 
 
 @pytest.mark.parametrize("mark", ["\u200b", "\u200e", "\ufeff"], ids=ascii)
-def test_a_mark_that_is_not_seen_hides_no_formula(mark):
-    assert cells([replace(EARNED, name=f"{mark}=1")])[9][0] == f"{mark}'=1"
+def test_formula_after_an_invisible_mark_is_escaped(mark):
+    assert parsed_rows([replace(EARNED, name=f"{mark}=1")])[9][0] == f"{mark}'=1"
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"], ids=repr)
 @pytest.mark.parametrize("name", ["Probability;=1+1", "Probability; =1+1", "Probability;\u200b@A1", '"Probability";=1'])
-def test_a_spreadsheet_that_splits_elsewhere_runs_none_either(delimiter, name):
-    found = cells([replace(EARNED, name=name)], delimiter=delimiter)
-    assert sum("Probability" in cell for row in found for cell in row) == 1
-    assert not any(cell.strip(" \u200b").startswith(FORMULA) for row in found for cell in row)
+def test_no_cell_runs_as_a_formula_with_another_delimiter(delimiter, name):
+    rows = parsed_rows([replace(EARNED, name=name)], delimiter=delimiter)
+    assert sum("Probability" in cell for row in rows for cell in row) == 1
+    assert not any(cell.strip(" \u200b").startswith(FORMULA_STARTS) for row in rows for cell in row)
 
 
-def test_what_is_no_formula_stays():
-    innocent = "Jean-Luc O'Hara, course-v1:N+P+1; 50% (A|B) me@home"
-    assert cells([replace(EARNED, name=innocent)])[9][0] == innocent
+def test_other_text_is_unchanged():
+    text = "Jean-Luc O'Hara, course-v1:N+P+1; 50% (A|B) me@home"
+    assert parsed_rows([replace(EARNED, name=text)])[9][0] == text
 
 
-def test_a_line_break_makes_no_row_and_a_quote_no_cell():
+def test_line_breaks_and_quotes_stay_within_their_cell():
     evil = replace(EARNED, name='a"\nb,"c', school="x\r\ny")
-    assert cells([evil])[9][:3] == ['a" b,"c', "x y", "course-v1:N+P+1"]
+    assert parsed_rows([evil])[9][:3] == ['a" b,"c', "x y", "course-v1:N+P+1"]

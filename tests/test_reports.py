@@ -1,4 +1,4 @@
-"""Counting credit requests, compared with counting in Python."""
+"""Reports are compared with the same counts made in Python."""
 
 import random
 from collections import defaultdict
@@ -28,45 +28,45 @@ KEYS = {
 
 @pytest.fixture
 def rows(db):
-    """300 requests of three months, many of them repeats, some at the same moment, some without a program."""
-    chance = random.Random(4)  # noqa: S311
+    """300 requests in three months: many repeats, some made at the same time, some without a program."""
+    rng = random.Random(4)  # noqa: S311
     learners = factories.UserFactory.create_batch(6)
     programs = [*factories.ProgramFactory.create_batch(3), None]
     pathways = factories.PathwayFactory.create_batch(2) + factories.PathwayFactory.create_batch(2, org_name="Both")
-    moments = [START + timedelta(hours=chance.randrange(90 * 24)) for _number in range(60)] + [FEBRUARY, MARCH]
+    times = [START + timedelta(hours=rng.randrange(90 * 24)) for _ in range(60)] + [FEBRUARY, MARCH]
     UserCreditPathway.objects.bulk_create(
         UserCreditPathway(
-            user=chance.choice(learners),
-            pathway=chance.choice(pathways),
-            program=chance.choice(programs),
-            status=chance.choice(UserCreditPathway.Status.values),
-            created=chance.choice(moments),
+            user=rng.choice(learners),
+            pathway=rng.choice(pathways),
+            program=rng.choice(programs),
+            status=rng.choice(UserCreditPathway.Status.values),
+            created=rng.choice(times),
         )
-        for _number in range(300)
+        for _ in range(300)
     )
     return list(UserCreditPathway.objects.select_related("pathway").order_by("created", "pk"))
 
 
-def counted(rows, by, since=START, until=START + timedelta(days=365)):
-    """Count in Python: requests, first requests, repeats, learners, by key."""
-    found, seen = defaultdict(list), set()
+def expected_counts(rows, by, since=START, until=START + timedelta(days=365)):
+    """Return the numbers of requests, first requests and learners, by key."""
+    groups, seen = defaultdict(list), set()
     for row in rows:
-        kind = (row.user_id, row.pathway_id, row.program_id)
+        same = (row.user_id, row.pathway_id, row.program_id)
         if since <= row.created < until:
-            found[KEYS[by](row)].append((row.user_id, kind not in seen))
-        seen.add(kind)
+            groups[KEYS[by](row)].append((row.user_id, same not in seen))
+        seen.add(same)
     return {
-        key: (len(some), sum(first for _user, first in some), len({user for user, _first in some}))
-        for key, some in found.items()
+        key: (len(group), sum(is_first for _user, is_first in group), len({user for user, _is_first in group}))
+        for key, group in groups.items()
     }
 
 
 @pytest.mark.parametrize("limits", RANGES, ids=lambda limits: "-".join(limits) or "all")
 @pytest.mark.parametrize("by", GROUPINGS)
-def test_numbers(by, limits, rows, django_assert_num_queries):
+def test_counts(by, limits, rows, django_assert_num_queries):
     with django_assert_num_queries(1):
         lines = count_requests(by, **limits)
-    expected = counted(rows, by, **limits)
+    expected = expected_counts(rows, by, **limits)
     assert {line.key: (line.requests, line.first, line.learners) for line in lines} == expected
     assert len(lines) == len(expected) > 0
     assert all(line.repeats == line.requests - line.first for line in lines)
@@ -74,7 +74,7 @@ def test_numbers(by, limits, rows, django_assert_num_queries):
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
-def test_no_request_is_dropped(by, rows):
+def test_every_request_is_counted(by, rows):
     assert sum(line.requests for line in count_requests(by)) == len(rows)
 
 
@@ -82,8 +82,8 @@ def test_order(rows):
     months = [line.key for line in count_requests("month")]
     assert months == [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
     for by in ("program", "pathway", "institution", "status"):
-        numbers = [line.requests for line in count_requests(by)]
-        assert numbers == sorted(numbers, reverse=True)
+        counts = [line.requests for line in count_requests(by)]
+        assert counts == sorted(counts, reverse=True)
 
 
 def test_names(program, pathway, learner):
@@ -97,12 +97,12 @@ def test_names(program, pathway, learner):
     assert line.names == ("Master of Science", "Northfield University", pathway.uuid)
 
 
-def test_months_are_those_of_utc(settings, program, pathway):
+def test_months_are_in_utc(settings, program, pathway):
     settings.TIME_ZONE = "Pacific/Auckland"
     row = factories.UserCreditPathwayFactory(program=program, pathway=pathway)
     UserCreditPathway.objects.filter(pk=row.pk).update(created=FEBRUARY - timedelta(seconds=1))
     assert [line.key for line in count_requests("month")] == [date(2026, 1, 1)]
 
 
-def test_nothing_to_count(db):
+def test_no_requests(db):
     assert [count_requests(by) for by in GROUPINGS] == [[]] * 5

@@ -1,10 +1,9 @@
-"""Text in one line."""
+"""Collapsing text into one line."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_pathways.links import host_name
 from credit_pathways.sanitize import one_line
 
 
@@ -27,17 +26,9 @@ def test_one_line(text, line):
 
 
 @given(st.text())
-def test_one_line_is_one_line(text):
+def test_one_line_of_any_text(text):
     line = one_line(text)
     assert len(line.splitlines()) <= 1
     assert line == line.strip()
     assert "  " not in line
     assert one_line(line) == line
-
-
-@pytest.mark.parametrize(
-    ("domain", "host"),
-    [("example.com", "example.com"), ("localhost:8000", "localhost"), ("[::1]:8000", "::1"), ("", "")],
-)
-def test_host_name(domain, host):
-    assert host_name(domain) == host

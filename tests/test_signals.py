@@ -1,4 +1,4 @@
-"""The signal that hosts get."""
+"""The signal that hosts can connect to."""
 
 import pytest
 from django.db import transaction
@@ -13,25 +13,25 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def heard(request):
-    """What a host's receiver heard: sender, row, whether it is committed, mails so far."""
-    heard = []
+def received():
+    """The calls of a host's receiver: sender, request id, whether in a transaction, status."""
+    received = []
 
     def receiver(sender, request, **kwargs):
-        heard.append((sender, request.pk, transaction.get_connection().in_atomic_block, request.status))
+        received.append((sender, request.pk, transaction.get_connection().in_atomic_block, request.status))
 
     with connected(credit_requested, receiver):
-        yield heard
+        yield received
 
 
-def test_it_comes_once_for_each_request_after_commit(heard, learner, program, pathway, relay):
+def test_sent_once_for_each_request_after_commit(received, learner, program, pathway, relay):
     with transaction.atomic():
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert heard == []
-    assert heard == [(UserCreditPathway, request.pk, False, "pending")]
+        assert received == []
+    assert received == [(UserCreditPathway, request.pk, False, "pending")]
 
 
-def test_a_receiver_that_spoils_one_request_does_not_stop_the_others(learner, program, pathway, relay):
+def test_receiver_that_deletes_a_request_does_not_affect_the_others(learner, program, pathway, relay):
     other = factories.PathwayFactory(programs=[program])
 
     def receiver(request, **kwargs):
@@ -39,14 +39,14 @@ def test_a_receiver_that_spoils_one_request_does_not_stop_the_others(learner, pr
             request.delete()
 
     with connected(credit_requested, receiver):
-        _spoilt, request = api.request_credit(user=learner, program=program, pathways=[pathway, other])
-    assert (request.status, [mail["To"] for mail in relay.mails]) == ("sent", [other.email])
+        _deleted, request = api.request_credit(user=learner, program=program, pathways=[pathway, other])
+    assert (request.status, [email["To"] for email in relay.messages]) == ("sent", [other.email])
 
 
-def test_a_receiver_that_raises_stops_nothing(learner, program, pathway, relay):
+def test_receiver_that_raises_does_not_stop_delivery(learner, program, pathway, relay):
     def receiver(**kwargs):
-        raise ValueError("the host's")
+        raise ValueError("raised by a host's receiver")
 
     with connected(credit_requested, receiver):
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-    assert (request.status, len(relay.mails)) == ("sent", 1)
+    assert (request.status, len(relay.messages)) == ("sent", 1)

@@ -1,4 +1,4 @@
-"""The answers to the questions of docs/analytics.rst, worked out row by row, without SQL."""
+"""The answers to the questions in docs/analytics.rst, computed in Python instead of SQL."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +15,13 @@ YEARS_START = datetime(2025, 1, 1, tzinfo=UTC)
 
 MONTH, HOUR = "%Y-%m", "%Y-%m-%d %H"
 
-#: By the slug of the question.
+#: The function that answers each question, by the slug of its heading.
 ANSWERS: dict[str, Callable[["Rows"], Iterable[tuple[Any, ...]]]] = {}
 
 
 @dataclass
 class Rows:
-    """All rows of the tables, and those that a test puts into ``discovery_program``."""
+    """All rows of the tables, including those that a test inserts into ``discovery_program``."""
 
     discovery: list[tuple[str, str, str]] = field(default_factory=list)
     requests: list[Any] = field(default_factory=lambda: list(UserCreditPathway.objects.order_by("pk")))
@@ -47,9 +47,9 @@ class Rows:
         return self.pathways[pathway_id].org_name, self.pathways[pathway_id].name
 
     def before(self, request):
-        """Return the requests for the same that came earlier, in their order."""
-        same = (other for other in self.requests if wish(other) == wish(request))
-        return sorted((other for other in same if moment(other) < moment(request)), key=moment)
+        """Return the earlier requests for the same program and pathway by the same learner, oldest first."""
+        same = (other for other in self.requests if identity(other) == identity(request))
+        return sorted((other for other in same if sort_key(other) < sort_key(request)), key=sort_key)
 
 
 def answer(function):
@@ -57,11 +57,11 @@ def answer(function):
     return function
 
 
-def wish(request):
+def identity(request):
     return request.user_id, request.pathway_id, request.program_id
 
 
-def moment(request):
+def sort_key(request):
     return request.created, request.pk
 
 
@@ -72,28 +72,28 @@ def grouped(requests, key) -> Iterator[tuple[Any, list[Any]]]:
     yield from sorted(groups.items())
 
 
-def learners(requests):
+def count_learners(requests):
     return len({request.user_id for request in requests})
 
 
-def having(requests, *statuses):
+def count_statuses(requests, *statuses):
     return len([request for request in requests if request.status in statuses])
 
 
-def rounded(number):
+def round_to_tenth(number):
     return Decimal(number).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 @answer
 def how_many_requests_are_there_each_month(rows):
     for month, found in grouped(rows.of_the_year(), lambda request: request.created.strftime(MONTH)):
-        by_status = [having(found, status) for status in ("sent", "failed", "pending")]
-        yield month, len(found), learners(found), *by_status
+        by_status = [count_statuses(found, status) for status in ("sent", "failed", "pending")]
+        yield month, len(found), count_learners(found), *by_status
 
 
 @answer
 def how_many_learners_asked_for_the_first_time_each_month(rows):
-    first = [min(found, key=moment) for _user, found in grouped(rows.requests, lambda request: request.user_id)]
+    first = [min(found, key=sort_key) for _user, found in grouped(rows.requests, lambda request: request.user_id)]
     months = Counter(request.created.strftime(MONTH) for request in first if START <= request.created < END)
     return sorted(months.items())
 
@@ -107,11 +107,11 @@ def which_were_the_busiest_hours(rows):
 @answer
 def which_programs_is_credit_requested_for_most(rows):
     lines = [
-        (-len(found), -learners(found), program_id)
+        (-len(found), -count_learners(found), program_id)
         for program_id, found in grouped(rows.of_the_year(), lambda request: request.program_id or 0)
     ]
-    for requests, people, program_id in sorted(lines):
-        yield rows.programs[program_id].title if program_id else "not recorded", -requests, -people
+    for requests, learners, program_id in sorted(lines):
+        yield rows.programs[program_id].title if program_id else "not recorded", -requests, -learners
 
 
 @answer
@@ -119,7 +119,7 @@ def how_many_requests_are_there_for_each_program_that_discovery_knows(rows):
     lines = []
     for uuid, title, subject in sorted(rows.discovery):
         found = [request for request in rows.with_program() if str(rows.programs[request.program_id].uuid) == uuid]
-        lines.append((title, subject, len(found), learners(found)))
+        lines.append((title, subject, len(found), count_learners(found)))
     return sorted(lines, key=lambda line: (-line[2], line[0]))
 
 
@@ -145,12 +145,12 @@ def how_many_requests_are_first_requests_and_repeats_by_pathway(rows):
 
 @answer
 def how_often_is_a_request_repeated_within_a_day(rows):
-    repeats, quick = Counter(), Counter()
+    repeats, within_a_day = Counter(), Counter()
     for request in rows.of_the_year():
         for last in rows.before(request)[-1:]:
             repeats[last.status] += 1
-            quick[last.status] += request.created - last.created <= timedelta(hours=24)
-    return [(status, repeats[status], quick[status]) for status in sorted(repeats)]
+            within_a_day[last.status] += request.created - last.created <= timedelta(hours=24)
+    return [(status, repeats[status], within_a_day[status]) for status in sorted(repeats)]
 
 
 @answer
@@ -159,15 +159,15 @@ def how_long_did_it_take_until_the_mail_left(rows):
     for institution, found in grouped(sent, rows.institution):
         milliseconds = [(request.modified - request.created) // timedelta(milliseconds=1) for request in found]
         middle, slowest = Decimal(median(milliseconds)), Decimal(max(milliseconds))
-        yield institution, len(found), rounded(middle / 1000), rounded(slowest / 1000)
+        yield institution, len(found), round_to_tenth(middle / 1000), round_to_tenth(slowest / 1000)
 
 
 @answer
 def which_share_of_the_mails_has_not_left_by_institution(rows):
     lines = []
     for institution, found in grouped(rows.with_program(), rows.institution):
-        failed, pending = having(found, "failed"), having(found, "pending")
-        share = rounded(Decimal(100 * (failed + pending)) / len(found))
+        failed, pending = count_statuses(found, "failed"), count_statuses(found, "pending")
+        share = round_to_tenth(Decimal(100 * (failed + pending)) / len(found))
         lines.append((institution, len(found), failed, pending, share))
     return sorted(lines, key=lambda line: (-line[4], line[0]))
 
@@ -176,7 +176,7 @@ def which_share_of_the_mails_has_not_left_by_institution(rows):
 def how_many_learners_did_each_institution_hear_of_by_year(rows):
     sent = [request for request in rows.requests if request.status == "sent" and YEARS_START <= request.created < END]
     for key, found in grouped(sent, lambda request: (rows.institution(request), str(request.created.year))):
-        yield *key, learners(found), len(found)
+        yield *key, count_learners(found), len(found)
 
 
 @answer

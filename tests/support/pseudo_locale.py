@@ -1,4 +1,4 @@
-"""A language for tests, with an accent on every letter: one without it was not translated."""
+"""A language for tests in which every letter has an accent, so a letter without one was not translated."""
 
 import re
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ import credit_pathways
 
 LANGUAGE = "en-xa"
 
-PLAIN = "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz"
+LETTERS = "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz"
 ACCENTED = "ÁáḂḃĆćĎďÉéḞḟǴǵĤĥÍíĴĵḰḱĹĺḾḿŃńÓóṔṕɊɋŔŕŚśŤťÚúṼṽẂẃẌẍÝýŹź"
-ACCENT = str.maketrans(PLAIN, ACCENTED)
+ACCENTS = str.maketrans(LETTERS, ACCENTED)
 
-#: What is no text: placeholders of three kinds, HTML tags and entities.
-KEPT = re.compile(r"%\([^)]*\)[a-z]|%[a-z%]|\{[^}]*\}|<[^>]*>|&[#\w]+;")
+#: Placeholders of three kinds, HTML tags and entities.
+MARKUP = re.compile(r"%\([^)]*\)[a-z]|%[a-z%]|\{[^}]*\}|<[^>]*>|&[#\w]+;")
 
 DJANGO = Path(django.__file__).parent
-#: Where the texts are that a page may show: the app's, Django's and the admin's, the time stamps'.
+#: The catalogs of all text that a page may show: the app's, Django's, the admin's and the timestamps'.
 SOURCES = [
     Path(credit_pathways.__file__).parent / "locale/fr/LC_MESSAGES/django.po",
     *DJANGO.glob("conf/locale/en/LC_MESSAGES/django.po"),
@@ -32,27 +32,27 @@ SOURCES = [
 
 
 def accented(text: str) -> str:
-    """Return ``text`` in the language, what is no text as it is."""
-    kept = KEPT.findall(text)
-    pieces = [piece.translate(ACCENT) for piece in KEPT.split(text)]
-    return "".join(piece for pair in zip(pieces, [*kept, ""], strict=True) for piece in pair)
+    """Return ``text`` with accents, except in its markup."""
+    markup = MARKUP.findall(text)
+    pieces = [piece.translate(ACCENTS) for piece in MARKUP.split(text)]
+    return "".join(piece for pair in zip(pieces, [*markup, ""], strict=True) for piece in pair)
 
 
-def _translated() -> Iterator[tuple[str | tuple[str, ...], str | tuple[str, ...], str | None]]:
+def _messages() -> Iterator[tuple[str | tuple[str, ...], str | tuple[str, ...], str | None]]:
     for path in SOURCES:
         with path.open("rb") as source:
             for message in read_po(source):
                 texts = message.id if isinstance(message.id, tuple) else (message.id,)
                 if texts[0]:
-                    answer = tuple(accented(text) for text in texts)
-                    yield message.id, answer if isinstance(message.id, tuple) else answer[0], message.context
+                    translation = tuple(accented(text) for text in texts)
+                    yield message.id, translation if isinstance(message.id, tuple) else translation[0], message.context
 
 
 def write(folder: Path) -> Path:
-    """Write the language's catalog into ``folder``, and return what is to be among ``LOCALE_PATHS``."""
+    """Write the language's catalog into ``folder`` and return the path to add to ``LOCALE_PATHS``."""
     catalog = Catalog(locale="en")
-    for text, answer, context in _translated():
-        catalog.add(text, answer, context=context)
+    for text, translation, context in _messages():
+        catalog.add(text, translation, context=context)
     path = folder / "en_XA/LC_MESSAGES/django.mo"
     path.parent.mkdir(parents=True)
     with path.open("wb") as target:
