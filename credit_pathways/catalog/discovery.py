@@ -1,48 +1,74 @@
-"""Reading a catalog from the API of the Discovery service (extra ``credit-pathways[discovery]``)."""
+"""The catalog of the Discovery service, read from its API (extra ``credit-pathways[discovery]``)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .. import conf
+from django.contrib.sites.models import Site
 
-#: Seconds to connect, and to wait for the next bytes of an answer.
+from .. import conf
+from ..models import Program
+from . import Catalog, CatalogError
+
+OPTION = (
+    "--url",
+    {
+        "metavar": "DISCOVERY_API_ROOT",
+        "help": "The address of Discovery or of its API. Needs credit-pathways[discovery] and the settings "
+        "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL, _KEY and _SECRET.",
+    },
+)
+
+#: Seconds to wait for a connection, and between two parts of a response.
 TIMEOUT = (5, 60)
 
+#: Items requested per page.
 PAGE_SIZE = 100
 
-#: What an answer that is no page, or no token, brings about, beside errors of HTTP.
-ERRORS = (ValueError, TypeError, AttributeError, RecursionError, OverflowError)
+#: What a malformed page or token raises, in addition to HTTP errors.
+MALFORMED_RESPONSE_ERRORS = (ValueError, TypeError, AttributeError, RecursionError, OverflowError)
 
 
-class DiscoveryError(Exception):
-    """The catalog could not be read to its end."""
+class _Page(NamedTuple):
+    items: list[Any]
+    #: The number of items on all pages, if the response has it.
+    total: int | None
+    #: The query string of the next page; empty on the last one. The rest of that page's address is not used: behind a
+    #: proxy, it may have another scheme or host, and the token is meant for this one only.
+    next_query: str
 
 
-def items(root: str, kind: str) -> Iterator[Any]:
-    """
-    Give the items of every page of ``kind``, ``"programs"`` or ``"pathways"``.
+def read_catalog(root: str, site: Site) -> Catalog:
+    """Return the programs and pathways that Discovery at ``root`` shows to this service, page by page."""
+    client = _client()
+    return Catalog(_programs(client, root, site), _items(client, root, "pathways"))
 
-    ``root`` is the address of Discovery, or that of its API if it ends otherwise than in ``/api/v1/``. Curricula are
-    not read: pathways belong to programs.
 
-    Raises:
-        DiscoveryError: an answer is late, is cut, is an error, or is no page; or the catalog changed meanwhile.
-    """
-    client, url = _client(), f"{_api_root(root)}/{kind}/"
-    query, read = f"page=1&page_size={PAGE_SIZE}", 0
-    seen: set[str] = set()
+def _programs(client: Any, root: str, site: Site) -> Iterator[Any]:
+    has_programs = False
+    for program in _items(client, root, "programs"):
+        has_programs = True
+        yield program
+    if not has_programs and Program.objects.filter(site=site, status=Program.Status.ACTIVE).exists():
+        raise CatalogError("Discovery shows no programs. Check what the OAuth client may see.")
+
+
+def _items(client: Any, root: str, kind: str) -> Iterator[Any]:
+    """Yield the items on every page of ``kind``; raise ``CatalogError`` if the catalog changes in the meantime."""
+    url, query = f"{_api_root(root)}/{kind}/", f"page=1&page_size={PAGE_SIZE}"
+    received, seen = 0, set[str]()
     while query:
-        page = _page(client, f"{url}?{query}")
-        uuids = [str(item["uuid"]) for item in page["results"] if isinstance(item, dict) and item.get("uuid")]
-        if len(seen) + len(uuids) > len(seen.union(uuids)) or (page["query"] and not page["results"]):
-            raise DiscoveryError(f"{url}?{query}: an item came twice, or none; run it again")
+        page = _get_page(client, f"{url}?{query}")
+        uuids = [str(item["uuid"]) for item in page.items if isinstance(item, dict) and item.get("uuid")]
+        is_repeated = len(seen.union(uuids)) < len(seen) + len(uuids)
+        if is_repeated or (page.next_query and not page.items):
+            raise CatalogError(f"{url}?{query}: an item is repeated or missing; run the command again")
+        yield from page.items
+        received += len(page.items)
         seen.update(uuids)
-        read += len(page["results"])
-        yield from page["results"]
-        query = page["query"]
-    if page.get("count", read) != read:
-        raise DiscoveryError(f"{url}: {read} {kind} came, but there are {page['count']}; run it again")
+        query = page.next_query
+    if page.total not in (None, received):
+        raise CatalogError(f"{url}: received {received} of {page.total} {kind}; run the command again")
 
 
 def _api_root(root: str) -> str:
@@ -51,34 +77,28 @@ def _api_root(root: str) -> str:
 
 
 def _client() -> Any:
-    """Return an HTTP client that has an OAuth token from the LMS (client credentials, RFC 6749, section 4.4)."""
+    """Return an HTTP client with an OAuth token from the LMS (client credentials, RFC 6749, section 4.4)."""
     try:
         from edx_rest_api_client.client import OAuthAPIClient
     except ImportError:
-        raise DiscoveryError("needs more packages: pip install credit-pathways[discovery]") from None
+        raise CatalogError("--url needs more packages: pip install credit-pathways[discovery]") from None
     values = conf.oauth_client()
     missing = [name for name, value in values.items() if not value]
     if missing:
-        raise DiscoveryError(f"these settings are missing: {', '.join(missing)}")
+        raise CatalogError(f"these settings are missing: {', '.join(missing)}")
     return OAuthAPIClient(*values.values())
 
 
-def _page(client: Any, url: str) -> dict[str, Any]:
-    """
-    Return the page at ``url``: its ``results``, the ``count`` of all items, the ``query`` of the next page.
-
-    The query alone, if there is a next page: behind a proxy that page's address may have another scheme or host, and
-    the token is for this one.
-    """
-    import requests
+def _get_page(client: Any, url: str) -> _Page:
+    import requests  # installed with the client
 
     try:
-        answer = client.get(url, timeout=TIMEOUT)
-        answer.raise_for_status()
-        page = answer.json()
-        page["query"] = urlsplit(page.get("next") or "").query
-    except (*ERRORS, requests.RequestException) as error:
-        raise DiscoveryError(f"{url}: {error or type(error).__name__}") from error
-    if not isinstance(page.get("results"), list) or (page.get("next") and not page["query"]):
-        raise DiscoveryError(f"{url}: is no page of Discovery's API")
+        response = client.get(url, timeout=TIMEOUT)
+        response.raise_for_status()
+        data = response.json()
+        page = _Page(data.get("results"), data.get("count"), urlsplit(data.get("next") or "").query)
+    except (*MALFORMED_RESPONSE_ERRORS, requests.RequestException) as error:
+        raise CatalogError(f"{url}: {str(error) or type(error).__name__}") from error
+    if not isinstance(page.items, list) or (data.get("next") and not page.next_query):
+        raise CatalogError(f"{url}: not a page of Discovery's API")
     return page

@@ -1,34 +1,40 @@
-"""Reading a catalog file."""
+"""A catalog in a file."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-KINDS = ("programs", "pathways")
+from django.contrib.sites.models import Site
+
+from . import Catalog, CatalogError
+
+OPTION = (
+    "--file",
+    {
+        "type": Path,
+        "help": 'JSON: {"programs": ..., "pathways": ...}, each a page of Discovery\'s API or a list of its items.',
+    },
+)
 
 
-class CatalogFileError(Exception):
-    """The file does not hold a whole catalog."""
-
-
-def items(file: Path) -> dict[str, list[Any]]:
-    """Return the items of a catalog file, by kind."""
+def read_catalog(file: Path | str, site: Site) -> Catalog:
+    """Return the catalog in ``file``, which is the same for every site."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return {kind: _results(data[kind]) for kind in KINDS}
+        data = json.loads(Path(file).read_text(encoding="utf-8"))
+        return Catalog(*(_items(data[name]) for name in Catalog._fields))
     except OSError as error:
-        raise CatalogFileError(f"{file} cannot be read: {error.strerror}.") from error
+        raise CatalogError(f"{file} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise CatalogFileError(f"{file} is not a whole catalog in JSON: {error}.") from error
+        raise CatalogError(f"{file} is not a complete catalog in JSON: {error}.") from error
     except (KeyError, TypeError) as error:
-        raise CatalogFileError(f'{file} needs "programs" and "pathways", each a page or a list of items.') from error
+        raise CatalogError(f'{file} needs "programs" and "pathways", each a page or a list of items.') from error
 
 
-def _results(page: Any) -> list[Any]:
-    """Return the items of a plain list, or of a page of Discovery's API that is the only one."""
+def _items(page: Any) -> list[Any]:
+    """Return the items of a list, or of the only page of Discovery's API."""
     if isinstance(page, dict) and page.get("next"):
-        raise ValueError("there are more pages, and what they hold would be retired")
-    results = page["results"] if isinstance(page, dict) else page
-    if not isinstance(results, list):
+        raise ValueError("there are more pages, and the items on them would be retired")
+    items = page["results"] if isinstance(page, dict) else page
+    if not isinstance(items, list):
         raise TypeError("not a list")
-    return results
+    return items

@@ -1,4 +1,4 @@
-"""Copying a site's catalog from the Discovery service: programs, pathways, and which pathway serves which program."""
+"""Making a site's catalog match its source: programs, pathways, and the links between them."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from rest_framework.serializers import as_serializer_error
 
 from ..models import Pathway, Program
 
-#: Fields that are copied, of each model.
-COPIED = {
+#: The fields that are copied to each model.
+SYNCED_FIELDS = {
     Program: ("title", "type", "school", "status"),
     Pathway: ("name", "org_name", "email", "pathway_type", "status"),
 }
 
-#: Valid items by uuid; ``None`` stands for an item that is there but not valid.
+#: Valid items by uuid; ``None`` stands for an invalid item.
 Items = Mapping[UUID, Mapping[str, Any] | None]
 
 
-class OrganizationItem(serializers.Serializer[Any]):
-    """An authoring organisation of a program."""
+class OrganizationSerializer(serializers.Serializer[Any]):
+    """An authoring organization of a program."""
 
     name = serializers.CharField(allow_blank=True)
 
 
-class ProgramItem(serializers.Serializer[Any]):
-    """An item of Discovery's ``/api/v1/programs/``; what is not named here is not read."""
+class ProgramSerializer(serializers.Serializer[Any]):
+    """An item of Discovery's ``/api/v1/programs/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
     title = serializers.CharField(max_length=255)
     type = serializers.CharField(max_length=255, allow_blank=True, allow_null=True, default="")
     status = serializers.ChoiceField(Program.Status.choices)
-    authoring_organizations = OrganizationItem(many=True, default=())
+    authoring_organizations = OrganizationSerializer(many=True, default=())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row."""
@@ -49,14 +49,14 @@ class ProgramItem(serializers.Serializer[Any]):
         return {**attrs, "type": attrs["type"] or "", "school": school}
 
 
-class LinkedProgramItem(serializers.Serializer[Any]):
-    """A program that a pathway serves."""
+class LinkedProgramSerializer(serializers.Serializer[Any]):
+    """A program that a pathway is linked to."""
 
     uuid = serializers.UUIDField()
 
 
-class PathwayItem(serializers.Serializer[Any]):
-    """An item of Discovery's ``/api/v1/pathways/``; what is not named here is not read."""
+class PathwaySerializer(serializers.Serializer[Any]):
+    """An item of Discovery's ``/api/v1/pathways/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
     name = serializers.CharField(max_length=255)
@@ -64,7 +64,7 @@ class PathwayItem(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
     pathway_type = serializers.ChoiceField(Pathway.Type.choices)
     status = serializers.ChoiceField(Pathway.Status.choices, default=Pathway.Status.PUBLISHED.value)
-    programs = LinkedProgramItem(many=True, default=())
+    programs = LinkedProgramSerializer(many=True, default=())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row, and the uuids of its programs."""
@@ -72,95 +72,105 @@ class PathwayItem(serializers.Serializer[Any]):
 
 
 @dataclass
-class Report:
-    """What a synchronisation did, a line for each change, and what was wrong with the items, a line for each."""
+class SyncResult:
+    """One line for each change, and one for each problem with an item."""
 
     changes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any], dry_run: bool = False) -> Report:
+def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any], dry_run: bool = False) -> SyncResult:
     """
-    Make the catalog of ``site`` what Discovery has: create, update, and retire what is gone.
+    Make the catalog of ``site`` match its source: create, update, and retire what is gone.
 
-    One transaction, undone at the end of a dry run. Nothing is deleted, for requests point at it. An item that is
-    not valid is named among the problems and skipped, and its row, if there is one, stays as it is. With nothing to
-    change, the number of statements does not depend on the number of items.
+    Everything happens in one transaction, which a dry run rolls back. Nothing is deleted, because credit requests
+    reference it. An invalid item is reported and skipped, and its row, if it exists, is left as it is. If nothing has
+    changed, the number of queries does not depend on the number of items.
     """
-    report = Report()
+    result = SyncResult()
     with transaction.atomic():
-        _sync_rows(Program, site, _valid(ProgramItem, programs, "program", report), report)
-        pathway_items = _valid(PathwayItem, pathways, "pathway", report)
-        _sync_rows(Pathway, site, pathway_items, report)
-        _sync_links(site, pathway_items, report)
+        # One serializer for all items, because Django REST framework copies the fields for each instance.
+        _sync_rows(Program, site, _validate_items(ProgramSerializer(), "program", programs, result), result)
+        pathway_items = _validate_items(PathwaySerializer(), "pathway", pathways, result)
+        _sync_rows(Pathway, site, pathway_items, result)
+        _sync_links(site, pathway_items, result)
         transaction.set_rollback(dry_run)
-    return report
+    return result
 
 
-def _valid(item_type: type[ProgramItem | PathwayItem], items: Iterable[Any], kind: str, report: Report) -> Items:
-    found: dict[UUID, Mapping[str, Any] | None] = {}
-    shape = item_type()  # one for all: Django REST framework copies the fields of each
+def _validate_items(
+    serializer: serializers.Serializer[Any], kind: str, items: Iterable[Any], result: SyncResult
+) -> Items:
+    validated: dict[UUID, Mapping[str, Any] | None] = {}
     for number, data in enumerate(items, start=1):
         try:
-            item = shape.run_validation(data)
-            problem = "uuid: is there twice" if item["uuid"] in found else ""
+            item = _validate(serializer, data, validated)
+            validated[item["uuid"]] = item
         except serializers.ValidationError as error:
-            problem = _problem(as_serializer_error(error))
-        if not problem:
-            found[item["uuid"]] = item
-            continue
-        named = data.get("uuid") if isinstance(data, Mapping) else None
-        report.problems.append(f"{kind} {number}, uuid {named}: {problem}")
-        with suppress(ValueError):
-            found.setdefault(UUID(str(named)), None)
-    return found
+            uuid = data.get("uuid") if isinstance(data, Mapping) else None
+            result.problems.append(f"{kind} {number}, uuid {uuid}: {_error_line(error)}")
+            with suppress(ValueError):
+                validated.setdefault(UUID(str(uuid)), None)
+    return validated
 
 
-def _problem(errors: Mapping[str, Any]) -> str:
-    """Return DRF's errors in one line, each with its field."""
-    return "; ".join(f"{name}: {json.dumps(error)}" for name, error in errors.items())
+def _validate(serializer: serializers.Serializer[Any], data: Any, validated: Items) -> Mapping[str, Any]:
+    item = serializer.run_validation(data)
+    if item["uuid"] in validated:
+        raise serializers.ValidationError({"uuid": ["Another item has this uuid."]})
+    return item
 
 
-def _sync_rows(model: Any, site: Site, items: Items, report: Report) -> None:
+def _error_line(error: serializers.ValidationError) -> str:
+    return "; ".join(f"{name}: {json.dumps(details)}" for name, details in as_serializer_error(error).items())
+
+
+def _sync_rows(model: Any, site: Site, items: Items, result: SyncResult) -> None:
     rows = {row.uuid: row for row in model.objects.filter(site=site)}
     created = [
-        model(site=site, uuid=uuid, **{name: item[name] for name in COPIED[model]})
+        model(site=site, uuid=uuid, **{name: item[name] for name in SYNCED_FIELDS[model]})
         for uuid, item in items.items()
         if item and uuid not in rows
     ]
-    changed = [row for row in rows.values() if _change(row, items)]
+    changed = []
+    for row in rows.values():
+        if changes := _changes(row, items):
+            for name, value in [*changes.items(), ("modified", timezone.now())]:
+                setattr(row, name, value)
+            changed.append(row)
     model.objects.bulk_create(created)
-    model.objects.bulk_update(changed, [*COPIED[model], "modified"], batch_size=100)
-    report.changes += [f"{model._meta.model_name} {row.uuid} created: {row}" for row in created]
-    report.changes += [f"{model._meta.model_name} {row.uuid} now {row.status}: {row}" for row in changed]
+    model.objects.bulk_update(changed, [*SYNCED_FIELDS[model], "modified"], batch_size=100)
+    result.changes += [f"{model._meta.model_name} {row.uuid} created: {row}" for row in created]
+    result.changes += [f"{model._meta.model_name} {row.uuid} now {row.status}: {row}" for row in changed]
 
 
-def _change(row: Program | Pathway, items: Items) -> bool:
-    """Set ``row``, not saved, to what its item says, or to retired if its item is gone; return whether that differs."""
-    before = {name: getattr(row, name) for name in COPIED[type(row)]}
-    gone = row.uuid not in items and row.status != Program.Status.DELETED
-    after = {"status": "retired"} if gone else items.get(row.uuid) or {}
-    for name in before.keys() & after.keys():
-        setattr(row, name, after[name])
-    row.modified = timezone.now()
-    return any(getattr(row, name) != value for name, value in before.items())
+def _changes(row: Program | Pathway, items: Items) -> dict[str, Any]:
+    """Return the new values of the fields of ``row`` that differ from its item."""
+    if row.uuid in items:
+        new_values = items[row.uuid] or {}
+    else:
+        new_values = {} if row.status == Program.Status.DELETED else {"status": "retired"}
+    return {
+        name: new_values[name]
+        for name in SYNCED_FIELDS[type(row)]
+        if name in new_values and new_values[name] != getattr(row, name)
+    }
 
 
-def _sync_links(site: Site, items: Items, report: Report) -> None:
-    """Link each valid pathway to the programs that its item names, and to no others."""
+def _sync_links(site: Site, items: Items, result: SyncResult) -> None:
+    """Link each valid pathway to exactly the programs that its item names."""
     programs = dict(Program.objects.filter(site=site).values_list("uuid", "pk"))
     pathways = dict(Pathway.objects.filter(site=site).values_list("uuid", "pk"))
-    named = {(uuid, program) for uuid, item in items.items() if item for program in item["programs"]}
+    named = {(pathway, program) for pathway, item in items.items() if item for program in item["programs"]}
     wanted = {(pathway, program) for pathway, program in named if program in programs}
     link = Pathway.programs.through
-    rows = link.objects.filter(pathway__site=site, program__site=site).values_list(
-        "pathway__uuid", "program__uuid", "pk"
-    )
-    linked = {(pathway, program): pk for pathway, program, pk in rows if items.get(pathway)}
-    added, stale = sorted(wanted - linked.keys()), sorted(linked.keys() - wanted)
-    link.objects.bulk_create(link(pathway_id=pathways[a], program_id=programs[b]) for a, b in added)
-    link.objects.filter(pk__in=[linked[pair] for pair in stale]).delete()
-    report.changes += [f"pathway {pathway} serves program {program}" for pathway, program in added]
-    report.changes += [f"pathway {pathway} serves program {program} no more" for pathway, program in stale]
+    links = link.objects.filter(pathway__site=site, program__site=site)
+    rows = links.values_list("pathway__uuid", "program__uuid", "pk")
+    existing = {(pathway, program): pk for pathway, program, pk in rows if items.get(pathway)}
+    added, removed = sorted(wanted - existing.keys()), sorted(existing.keys() - wanted)
+    link.objects.bulk_create(link(pathway_id=pathways[uuid], program_id=programs[program]) for uuid, program in added)
+    link.objects.filter(pk__in=[existing[pair] for pair in removed]).delete()
+    result.changes += [f"pathway {pathway} linked to program {program}" for pathway, program in added]
+    result.changes += [f"pathway {pathway} unlinked from program {program}" for pathway, program in removed]
     unknown = sorted(named - wanted)
-    report.problems += [f"pathway {pathway}: programs: {program} is not in the catalog" for pathway, program in unknown]
+    result.problems += [f"pathway {pathway}: programs: {program} is not in the catalog" for pathway, program in unknown]

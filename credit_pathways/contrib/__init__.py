@@ -1,1 +1,1 @@
-"""Particular hosts; nothing else in the app imports them."""
+"""Integrations with particular hosts. Nothing else in the app imports a host."""

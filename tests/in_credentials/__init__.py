@@ -1,1 +1,1 @@
-"""Tests that run beside the stand-in of Credentials, and in the real one (``make test-in-credentials``)."""
+"""Tests that run next to the stand-in for Credentials, and in the real Credentials (``make test-in-credentials``)."""

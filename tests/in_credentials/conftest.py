@@ -1,4 +1,4 @@
-"""A learner of Credentials, and a program that both catalogs have."""
+"""A learner of Credentials, and helpers."""
 
 import io
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from credit_pathways import models
 
 @pytest.fixture(autouse=True)
 def _plugin(settings):
-    """The plug-in's settings, beside the stand-in; in the real Credentials it has made them itself."""
+    """Add the plug-in's settings next to the stand-in. In the real Credentials, the plug-in has added them itself."""
     if find_spec("credentials.apps.records.rest_api") is None:
         settings.CREDIT_PATHWAYS_RECORD_SOURCE = "credit_pathways.contrib.credentials.records.CredentialsRecordSource"
     cache.clear()
@@ -24,9 +24,9 @@ def _plugin(settings):
 
 @pytest.fixture
 def learner(db):
-    """A learner with a name and an address."""
+    """A learner with a full name and an email address."""
     user = get_user_model()(username="halima", email="halima@home.example")
-    # Credentials' user has one name in place of two.
+    # Credentials' user model has a full name instead of a first and a last name.
     name = {"full_name": "Halima Khan"} if hasattr(user, "full_name") else {"first_name": "Halima", "last_name": "Khan"}
     for field, value in name.items():
         setattr(user, field, value)
@@ -36,26 +36,25 @@ def learner(db):
 
 @pytest.fixture
 def client(learner):
-    """A browser in which the learner is logged in."""
+    """A client in which the learner is logged in."""
     client = Client()
     client.force_login(learner)
     return client
 
 
 def sync():
-    """Copy Credentials' catalog; return what the command said."""
+    """Copy Credentials' catalog and return the command's output."""
     out = io.StringIO()
     call_command("sync_catalog", from_credentials=True, stdout=out)
     return out.getvalue()
 
 
-def statements(call):
-    """Return how many statements ``call`` takes."""
+def count_queries(call):
     with CaptureQueriesContext(connection) as captured:
         call()
     return len(captured)
 
 
-def ours(row):
-    """Return the app's row of a program or pathway of Credentials."""
+def local_copy(row):
+    """Return the app's copy of a program or pathway of Credentials."""
     return getattr(models, type(row).__name__).objects.select_related("site").get(site=row.site, uuid=row.uuid)

@@ -1,4 +1,4 @@
-"""What Credentials has about a learner: factories of its catalog, functions for its grades and certificates."""
+"""Factories for Credentials' catalog, and functions that create grades and certificates."""
 
 import uuid
 from datetime import UTC, datetime
@@ -12,13 +12,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from factory.django import DjangoModelFactory
 
-#: When a certificate was made, unless a test says otherwise.
+#: The default date of certificates and grades.
 ISSUED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class SiteFactory(DjangoModelFactory):
-    """A site."""
-
     class Meta:
         model = Site
 
@@ -26,8 +24,8 @@ class SiteFactory(DjangoModelFactory):
     name = factory.Sequence("Site {}".format)
 
 
-class OfSite(DjangoModelFactory):
-    """A row of a site, with a uuid; of the current one, unless it is told another."""
+class SiteRowFactory(DjangoModelFactory):
+    """A row with a uuid, by default of the current site."""
 
     class Meta:
         abstract = True
@@ -37,7 +35,7 @@ class OfSite(DjangoModelFactory):
 
 
 def configure(site=None, **values):
-    """Write down something about the current site, or about another."""
+    """Set values in the configuration of a site, by default the current one."""
     configuration = {
         "platform_name": "Open Example",
         "partner_from_address": "partners@open.example",
@@ -48,23 +46,19 @@ def configure(site=None, **values):
         **values,
     }
     SiteConfiguration.objects.update_or_create(site=site or Site.objects.get_current(), defaults=configuration)
-    # The current site is kept in the process, and its configuration with it.
+    # The current site is cached in the process, together with its configuration.
     Site.objects.clear_cache()
 
 
-class OrganizationFactory(OfSite):
-    """An organisation."""
-
+class OrganizationFactory(SiteRowFactory):
     class Meta:
         model = catalog.Organization
 
     key = factory.Sequence("Org{}".format)
-    name = factory.Sequence("Organisation {}".format)
+    name = factory.Sequence("Organization {}".format)
 
 
-class CourseFactory(OfSite):
-    """A course."""
-
+class CourseFactory(SiteRowFactory):
     class Meta:
         model = catalog.Course
 
@@ -73,8 +67,6 @@ class CourseFactory(OfSite):
 
 
 class CourseRunFactory(DjangoModelFactory):
-    """A course run."""
-
     class Meta:
         model = catalog.CourseRun
 
@@ -83,8 +75,8 @@ class CourseRunFactory(DjangoModelFactory):
     key = factory.Sequence("course-v1:Org+C+{}".format)
 
 
-class ProgramFactory(OfSite):
-    """A program with these course runs and organisations, in this order."""
+class ProgramFactory(SiteRowFactory):
+    """A program with course runs and organizations, in the given order."""
 
     class Meta:
         model = catalog.Program
@@ -103,8 +95,8 @@ class ProgramFactory(OfSite):
         self.authoring_organizations.add(*extracted or [])
 
 
-class PathwayFactory(OfSite):
-    """A credit pathway of these programs."""
+class PathwayFactory(SiteRowFactory):
+    """A credit pathway for some programs."""
 
     class Meta:
         model = catalog.Pathway
@@ -126,13 +118,13 @@ def _award(configuration, username, status, created):
         credential_content_type=ContentType.objects.get_for_model(configuration),
         credential_id=configuration.pk,
     )
-    # Both are set by themselves when a row is made.
+    # Both are set automatically when a row is created.
     credentials.UserCredential.objects.filter(pk=credential.pk).update(created=created, modified=created)
     return credential
 
 
 def certify(run, username, *, status="awarded", created=ISSUED, available=None):
-    """Give the learner a certificate of the course run."""
+    """Award the learner a certificate of the course run."""
     configuration, _created = credentials.CourseCertificate.objects.get_or_create(
         course_run=run,
         defaults={
@@ -147,7 +139,7 @@ def certify(run, username, *, status="awarded", created=ISSUED, available=None):
 
 
 def certify_program(program, username, *, status="awarded", created=ISSUED):
-    """Give the learner the certificate of the program."""
+    """Award the learner the certificate of the program."""
     configuration, _created = credentials.ProgramCertificate.objects.get_or_create(
         program=program, defaults={"site": program.site, "program_uuid": program.uuid, "is_active": True}
     )
@@ -155,7 +147,6 @@ def certify_program(program, username, *, status="awarded", created=ISSUED):
 
 
 def grade(run, username, percent, letter="", *, verified=True, modified=ISSUED):
-    """Give the learner a grade in the course run."""
     row = records.UserGrade.objects.create(
         course_run=run, username=username, percent_grade=percent, letter_grade=letter, verified=verified
     )
@@ -164,11 +155,11 @@ def grade(run, username, percent, letter="", *, verified=True, modified=ISSUED):
 
 
 def override_date(credential, date):
-    """Give a certificate another date, as staff of the LMS can."""
+    """Override the date of a certificate, as staff can in the LMS."""
     credentials.UserCredentialDateOverride.objects.create(user_credential=credential, date=date)
 
 
 def earn(run, username, percent=0.9, letter="A"):
-    """Give the learner a grade and a certificate."""
+    """Award the learner a grade and a certificate."""
     grade(run, username, percent, letter)
     return certify(run, username)

@@ -18,13 +18,13 @@ from tests import factories
 
 @pytest.fixture
 def rows(program, pathway):
-    """One request of each year, the last without a program."""
-    made = []
+    """One request per year, the last without a program."""
+    requests = []
     for year in (2023, 2024, 2025):
         row = factories.UserCreditPathwayFactory(program=program if year < 2025 else None, pathway=pathway)
         UserCreditPathway.objects.filter(pk=row.pk).update(created=datetime(year, 1, 1, tzinfo=UTC))
-        made.append(row)
-    return made
+        requests.append(row)
+    return requests
 
 
 def exported(*arguments):
@@ -37,7 +37,7 @@ def ids(*arguments):
     return [int(row["id"]) for row in exported(*arguments)]
 
 
-def test_all(rows):
+def test_exports_all_requests(rows):
     assert ids() == [row.pk for row in rows]
     assert exported()[0]["institution"] == "Northfield University"
 
@@ -55,45 +55,43 @@ def test_filters(rows, program, settings):
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-02-30", "2024-13-01T00:00", "0001-01-01T00:00+14:00", ""])
-def test_what_is_no_time(text, db):
-    with pytest.raises(CommandError, match=r"--since.*is no date and no time"):
+def test_invalid_times(text, db):
+    with pytest.raises(CommandError, match=r"--since.*is not a date or time"):
         exported("--since", text)
 
 
-def test_what_is_no_program(rows):
+def test_unknown_programs(rows):
     with pytest.raises(CommandError, match="--program"):
         exported("--program", "statistics")
     with pytest.raises(CommandError, match="there is no program"):
         exported("--program", str(factories.uuid.uuid4()))
 
 
-def test_a_file_is_written_whole(rows, tmp_path):
+def test_a_file_is_replaced_when_complete(rows, tmp_path):
     path = tmp_path / "requests.csv"
-    path.write_text("of yesterday")
+    path.write_text("yesterday")
     call_command("export_credit_requests", "--output", path)
     assert [int(row["id"]) for row in csv.DictReader(path.read_text().splitlines())] == [row.pk for row in rows]
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_or_not_at_all(rows, tmp_path, monkeypatch):
-    """Interrupted after the first row."""
-
+def test_an_interrupted_export_leaves_the_file_unchanged(rows, tmp_path, monkeypatch):
     def interrupted(requests):
         yield (1,) * 10
         raise KeyboardInterrupt
 
     path = tmp_path / "requests.csv"
-    path.write_text("of yesterday")
+    path.write_text("yesterday")
     monkeypatch.setattr(export_credit_requests, "export_rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
         call_command("export_credit_requests", "--output", path)
-    assert path.read_text() == "of yesterday"
+    assert path.read_text() == "yesterday"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_or_not_at_all_if_it_is_told_to_stop(tmp_path):
-    """As a container does, by SIGTERM."""
+def test_a_terminated_export_leaves_no_file(tmp_path):
+    """Containers are stopped with SIGTERM."""
     script = """
 import os, signal, sys, django
 django.setup()
@@ -120,14 +118,14 @@ call_command("export_credit_requests", "--output", sys.argv[1])
 
 
 @pytest.mark.parametrize("name", ["missing/requests.csv", "."])
-def test_a_file_that_cannot_be_written(name, rows, tmp_path):
+def test_an_unwritable_file(name, rows, tmp_path):
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("export_credit_requests", "--output", tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reader_that_has_enough(tmp_path):
-    """As with ``| head -1``: no error, and no traceback."""
+def test_a_closed_pipe_is_not_an_error(tmp_path):
+    """As with ``| head -1``."""
     environment = {
         **os.environ,
         "DEMO_DATABASE": str(tmp_path / "db.sqlite3"),

@@ -1,1 +1,1 @@
-"""Open edX Credentials as the host (ADR 0016). The modules beside this one are all that imports it."""
+"""Integration with Open edX Credentials (ADR 0016). Only the modules of this package import Credentials."""

@@ -1,25 +1,27 @@
-"""The catalog as Credentials has it, in the shape of Discovery's API."""
+"""Credentials' own catalog, in the shape of Discovery's API."""
 
 from typing import Any
 
 from credentials.apps.catalog.models import Pathway, Program
 from django.contrib.sites.models import Site
 
+from ...catalog import Catalog
 
-def items(site: Site) -> dict[str, list[dict[str, Any]]]:
-    """Return the ``programs`` and the ``pathways`` of ``site``, for ``catalog.synchronize``; in four queries."""
+
+def read_catalog(site: Site) -> Catalog:
+    """Return the programs and pathways of ``site``, in four queries."""
     programs = Program.objects.filter(site=site).prefetch_related("authoring_organizations").order_by("pk")
     pathways = Pathway.objects.filter(site=site).prefetch_related("programs").order_by("pk")
-    return {"programs": [_program(row) for row in programs], "pathways": [_pathway(row) for row in pathways]}
+    return Catalog([_program(row) for row in programs], [_pathway(row) for row in pathways])
 
 
 def _program(row: Program) -> dict[str, Any]:
     organizations = [{"name": organization.name} for organization in row.authoring_organizations.all()]
-    columns = {name: getattr(row, name) for name in ("uuid", "title", "type", "status")}
-    return {**columns, "authoring_organizations": organizations}
+    fields = {name: getattr(row, name) for name in ("uuid", "title", "type", "status")}
+    return {**fields, "authoring_organizations": organizations}
 
 
 def _pathway(row: Pathway) -> dict[str, Any]:
-    columns = ("uuid", "name", "org_name", "email", "pathway_type", "status")
+    names = ("uuid", "name", "org_name", "email", "pathway_type", "status")
     programs = [{"uuid": program.uuid} for program in row.programs.all()]
-    return {**{name: getattr(row, name) for name in columns}, "programs": programs}
+    return {**{name: getattr(row, name) for name in names}, "programs": programs}

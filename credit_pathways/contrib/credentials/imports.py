@@ -1,4 +1,4 @@
-"""Copying what the records app of Open edX Credentials has: public links and credit requests (ADR 0017)."""
+"""Importing the public links and credit requests of Open edX Credentials' own records app (ADR 0017)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from credentials.apps.catalog import models as host_catalog
-from credentials.apps.records import models as host
+from credentials.apps.records import models as host_records
 from django.db import transaction
 
 from ... import models
 from ...models import ImportedRow, ProgramCertRecord, UserCreditPathway
 
-#: Rows that are read, and written in one transaction.
-BATCH = 1000
+#: Rows that are read at once, and written in one transaction.
+BATCH_SIZE = 1000
 
 Status = UserCreditPathway.Status
 
-#: What of a request Credentials changes when its learner asks again.
-CHANGING = ("program_id", "status", "modified")
+#: The fields that Credentials changes when a learner requests credit again.
+UPDATED_FIELDS = ("program_id", "status", "modified")
 
 
 @dataclass
-class Report:
-    """How many rows were copied, and brought up to date; and what could not be copied, a line for each."""
+class ImportResult:
+    """The number of rows that were copied and updated, and one line for each row that could not be copied."""
 
     links: int = 0
     requests: int = 0
@@ -33,56 +33,55 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Keys:
-    """The app's keys of Credentials' programs and pathways; what is not in the app's catalog is missing."""
+class _CatalogIds:
+    """Maps the ids of Credentials' programs and pathways to those of the app, for those in the app's catalog."""
 
     programs: dict[int, int]
     pathways: dict[int, int]
 
     @classmethod
-    def read(cls) -> _Keys:
-        """Match the catalogs by site and uuid."""
-        return cls(_matched(host_catalog.Program, models.Program), _matched(host_catalog.Pathway, models.Pathway))
+    def load(cls) -> _CatalogIds:
+        return cls(_match_ids(host_catalog.Program, models.Program), _match_ids(host_catalog.Pathway, models.Pathway))
 
-    def lack(self, row: Any) -> str:
-        """Return what the row points at that is missing, as a line about it; nothing: nothing is."""
+    def missing(self, row: Any) -> str:
+        """Return which object that ``row`` references is not in the catalog; empty if there is none."""
         if row.program_id is not None and row.program_id not in self.programs:
-            return f"{_name(row)}: program {row.program_id} is not in the catalog"
+            return f"program {row.program_id}"
         if hasattr(row, "pathway_id") and row.pathway_id not in self.pathways:
-            return f"{_name(row)}: pathway {row.pathway_id} is not in the catalog"
+            return f"pathway {row.pathway_id}"
         return ""
 
 
-def import_rows(*, dry_run: bool = False) -> Report:
+def import_rows(*, dry_run: bool = False) -> ImportResult:
     """
-    Copy every row that was not copied before, and bring the credit requests that were copied up to date.
+    Copy every row that was not imported before, and update the credit requests that were.
 
-    The uuids of the links, the times and the missing programs stay as they are. Nothing is delivered, now or later.
-    Each batch of rows is a transaction, undone in a dry run; after an interruption, run it again.
+    Uuids of links, times and null programs are kept. Nothing is delivered, now or later. Each batch of rows is one
+    transaction, which a dry run rolls back. After an interruption, run it again.
 
     Raises:
-        django.db.IntegrityError: somebody else wrote the same at that moment; run it again.
+        django.db.IntegrityError: another process wrote the same rows at the same time. Run it again.
     """
-    report, keys = Report(), _Keys.read()
-    for model, copy in ((host.ProgramCertRecord, _copy_links), (host.UserCreditPathway, _copy_requests)):
+    result, catalog_ids = ImportResult(), _CatalogIds.load()
+    imports = {host_records.ProgramCertRecord: _import_links, host_records.UserCreditPathway: _import_requests}
+    for model, import_batch in imports.items():
         for rows in _batches(model):
             with transaction.atomic():
-                copy(rows, keys, report)
+                import_batch(rows, catalog_ids, result)
                 transaction.set_rollback(dry_run)
-    return report
+    return result
 
 
-def _matched(theirs: Any, ours: Any) -> dict[int, int]:
-    keys = {(site, uuid): key for site, uuid, key in ours.objects.values_list("site", "uuid", "pk")}
-    rows = theirs.objects.values_list("site", "uuid", "pk")
-    return {key: keys[site, uuid] for site, uuid, key in rows if (site, uuid) in keys}
+def _match_ids(host_model: Any, our_model: Any) -> dict[int, int]:
+    ours = {(site, uuid): pk for site, uuid, pk in our_model.objects.values_list("site", "uuid", "pk")}
+    theirs = host_model.objects.values_list("site", "uuid", "pk")
+    return {pk: ours[site, uuid] for site, uuid, pk in theirs if (site, uuid) in ours}
 
 
 def _batches(model: Any) -> Iterator[list[Any]]:
-    """Give all rows by their key, so that memory does not grow with the table."""
-    last = 0
-    while rows := list(model.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
-        last = rows[-1].pk
+    last_id = 0
+    while rows := list(model.objects.filter(pk__gt=last_id).order_by("pk")[:BATCH_SIZE]):
+        last_id = rows[-1].pk
         yield rows
 
 
@@ -90,71 +89,71 @@ def _name(row: Any) -> str:
     return f"{row._meta.db_table} {row.pk}"
 
 
-def _known(rows: list[Any]) -> dict[int, ImportedRow]:
-    """Return what was dealt with before, by the key of Credentials' row."""
-    table, keys = rows[0]._meta.db_table, [row.pk for row in rows]
-    known = ImportedRow.objects.filter(table=table, row_id__in=keys).select_related("credit_request")
-    return {row.row_id: row for row in known}
+def _imported_before(rows: list[Any]) -> dict[int, ImportedRow]:
+    """Return the imported rows by the id of Credentials' row."""
+    table, ids = rows[0]._meta.db_table, [row.pk for row in rows]
+    imported = ImportedRow.objects.filter(table=table, row_id__in=ids).select_related("credit_request")
+    return {row.row_id: row for row in imported}
 
 
-def _copyable(rows: Iterable[Any], keys: _Keys, report: Report) -> Iterator[Any]:
-    """Give the rows that point at nothing missing; name the others among the problems."""
+def _importable(rows: Iterable[Any], catalog_ids: _CatalogIds, result: ImportResult) -> Iterator[Any]:
+    """Yield the rows whose program and pathway are in the catalog, and report the others."""
     for row in rows:
-        if lack := keys.lack(row):
-            report.problems.append(lack)
+        if missing := catalog_ids.missing(row):
+            result.problems.append(f"{_name(row)}: {missing} is not in the catalog")
         else:
             yield row
 
 
-def _copy_links(rows: list[Any], keys: _Keys, report: Report) -> None:
-    known = _known(rows)
-    new = [row for row in _copyable(rows, keys, report) if row.pk not in known]
-    there = ProgramCertRecord.objects.filter(user__in={row.user_id for row in new})
-    shared = {(program, user): uuid for program, user, uuid in there.values_list("program", "user", "uuid")}
+def _import_links(rows: list[Any], catalog_ids: _CatalogIds, result: ImportResult) -> None:
+    imported_before = _imported_before(rows)
+    new = [row for row in _importable(rows, catalog_ids, result) if row.pk not in imported_before]
+    existing = ProgramCertRecord.objects.filter(user__in={row.user_id for row in new})
+    shared = {(program, user): uuid for program, user, uuid in existing.values_list("program", "user", "uuid")}
     links = []
     for row in new:
-        key = keys.programs[row.program_id], row.user_id
-        if key not in shared:
-            links.append(_link(row, key))
-        elif shared[key] != row.uuid:
-            report.problems.append(f"{_name(row)}: is shared by another link already, so this one leads nowhere")
+        program_id = catalog_ids.programs[row.program_id]
+        uuid = shared.get((program_id, row.user_id))
+        if uuid is None:
+            links.append(_link(row, program_id))
+        elif uuid != row.uuid:
+            result.problems.append(f"{_name(row)}: the record is already shared by another link")
     ProgramCertRecord.objects.bulk_create(links)
     ImportedRow.objects.bulk_create(ImportedRow(table=row._meta.db_table, row_id=row.pk) for row in new)
-    report.links += len(links)
+    result.links += len(links)
 
 
-def _link(row: Any, key: tuple[int, int]) -> ProgramCertRecord:
-    program, user = key
+def _link(row: Any, program_id: int) -> ProgramCertRecord:
     return ProgramCertRecord(
-        program_id=program, user_id=user, uuid=row.uuid, created=row.created, modified=row.modified
+        program_id=program_id, user_id=row.user_id, uuid=row.uuid, created=row.created, modified=row.modified
     )
 
 
-def _copy_requests(rows: list[Any], keys: _Keys, report: Report) -> None:
-    known = _known(rows)
+def _import_requests(rows: list[Any], catalog_ids: _CatalogIds, result: ImportResult) -> None:
+    imported_before = _imported_before(rows)
     imported, changed = [], []
-    for row in _copyable(rows, keys, report):
-        values = _values(row, keys)
-        if row.pk not in known:
-            # One by one, for MySQL does not tell the keys of rows that are made together.
+    for row in _importable(rows, catalog_ids, result):
+        values = _request_values(row, catalog_ids)
+        if row.pk not in imported_before:
+            # Not in bulk, because MySQL does not return the ids of rows that are created in bulk.
             request = UserCreditPathway.objects.create(**values)
             imported.append(ImportedRow(table=row._meta.db_table, row_id=row.pk, credit_request=request))
-        elif (copy := known[row.pk].credit_request) and row.modified > copy.modified:
-            for name in CHANGING:
+        elif (copy := imported_before[row.pk].credit_request) and row.modified > copy.modified:
+            for name in UPDATED_FIELDS:
                 setattr(copy, name, values[name])
             changed.append(copy)
     ImportedRow.objects.bulk_create(imported)
-    UserCreditPathway.objects.bulk_update(changed, CHANGING, batch_size=100)
-    report.requests += len(imported)
-    report.updated += len(changed)
+    UserCreditPathway.objects.bulk_update(changed, UPDATED_FIELDS, batch_size=100)
+    result.requests += len(imported)
+    result.updated += len(changed)
 
 
-def _values(row: Any, keys: _Keys) -> dict[str, Any]:
+def _request_values(row: Any, catalog_ids: _CatalogIds) -> dict[str, Any]:
     return {
         "user_id": row.user_id,
-        "pathway_id": keys.pathways[row.pathway_id],
-        "program_id": row.program_id and keys.programs[row.program_id],
-        # Credentials' blank says nothing of the mail.
+        "pathway_id": catalog_ids.pathways[row.pathway_id],
+        "program_id": row.program_id and catalog_ids.programs[row.program_id],
+        # Credentials' blank status does not say whether the email was sent.
         "status": Status.SENT if row.status == "sent" else Status.PENDING,
         "created": row.created,
         "modified": row.modified,

@@ -1,4 +1,4 @@
-"""The record source over the grades and certificates of Open edX Credentials."""
+"""The record source for the grades and certificates of Open edX Credentials."""
 
 from __future__ import annotations
 
@@ -17,43 +17,42 @@ from django.utils import timezone
 from ...models import Learner, Program
 from ...records import CourseResult, Progress, RecordSource, SiteConfiguration
 
-#: Statuses of the programs in a learner's list, as in Credentials' own.
-LISTED = (Program.Status.ACTIVE, Program.Status.RETIRED)
+#: The statuses of the programs in a learner's list. Credentials uses the same.
+LISTED_STATUSES = (Program.Status.ACTIVE, Program.Status.RETIRED)
 
 
 class CredentialsRecordSource(RecordSource):
     """
-    A learner has a record in a program with a verified grade or a certificate in one of its course runs.
+    Learners have a record in a program if they have a verified grade or a certificate in one of its course runs.
 
-    The number of queries does not depend on how many programs, courses, grades or certificates there are.
+    The number of queries does not depend on the number of programs, courses, grades or certificates.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing read."""
-        self._read: dict[tuple[int, int], Progress | None] = {}
+        self._progress: dict[tuple[int, int], Progress | None] = {}
 
     def progress(self, user: Learner, program: Program) -> Progress | None:
-        """Return the learner's progress; ``None`` also where the site's configuration has records disabled."""
-        if (user.pk, program.pk) not in self._read:
-            self._read_progress(user, program.site, [program])
-        return self._read[user.pk, program.pk]
+        """Return the learner's progress; ``None`` also if the site's configuration disables records."""
+        if (user.pk, program.pk) not in self._progress:
+            self._load_progress(user, program.site, [program])
+        return self._progress[user.pk, program.pk]
 
     def programs(self, user: Learner, site: Site) -> Iterable[Program]:
-        """Return the programs in which the learner has earned a course, by title; their progress is read with them."""
-        rows = Program.objects.filter(site=site, uuid__in=_begun(user, site), status__in=LISTED)
+        """Return the programs in which the learner has earned a course, by title."""
+        uuids = _certified_program_uuids(user, site)
+        rows = Program.objects.filter(site=site, uuid__in=uuids, status__in=LISTED_STATUSES)
         programs = list(rows.order_by("title", "pk"))
-        self._read_progress(user, site, programs)
-        progresses = [(program, self._read[user.pk, program.pk]) for program in programs]
-        return [program for program, progress in progresses if progress and _is_earned(progress)]
+        self._load_progress(user, site, programs)
+        return [program for program in programs if _has_earned_course(self._progress[user.pk, program.pk])]
 
-    def _read_progress(self, user: Learner, site: Site, programs: Collection[Program]) -> None:
+    def _load_progress(self, user: Learner, site: Site, programs: Collection[Program]) -> None:
         configuration = getattr(site, "siteconfiguration", None)
         is_enabled = configuration is None or configuration.records_enabled
-        found = _progresses(user, site, [program.uuid for program in programs]) if is_enabled else {}
-        self._read.update({(user.pk, program.pk): found.get(program.uuid) for program in programs})
+        progress = _progress_by_uuid(user, site, [program.uuid for program in programs]) if is_enabled else {}
+        self._progress.update({(user.pk, program.pk): progress.get(program.uuid) for program in programs})
 
     def site_configuration(self, site: Site) -> SiteConfiguration:
-        """Return what Credentials' ``SiteConfiguration`` says of ``site``."""
+        """Return the values of Credentials' own ``SiteConfiguration``."""
         configuration = getattr(site, "siteconfiguration", None)
         if configuration is None:
             return SiteConfiguration()
@@ -66,57 +65,53 @@ class CredentialsRecordSource(RecordSource):
 
 @dataclass(frozen=True)
 class _Certificate:
-    """A learner's certificate of a course run, awarded or revoked, perhaps not to be seen yet."""
+    """A learner's certificate of a course run, which may be revoked or not available yet."""
 
     status: str
     created: datetime
     modified: datetime
-    available: datetime | None
-    override: datetime | None
+    certificate_available_date: datetime | None
+    date_override: datetime | None
 
     @property
-    def visible(self) -> datetime:
-        """When it can be seen."""
-        return self.available or self.created
+    def available_date(self) -> datetime:
+        return self.certificate_available_date or self.created
 
     @property
-    def issued(self) -> datetime:
-        """What is shown as its date: the one that staff have given, if they have."""
-        return self.override or self.visible
+    def issue_date(self) -> datetime:
+        return self.date_override or self.available_date
 
     @property
-    def is_visible(self) -> bool:
-        """Whether it can be seen now."""
-        return self.available is None or self.available <= timezone.now()
+    def is_available(self) -> bool:
+        """Whether the learner can see it now."""
+        return self.certificate_available_date is None or self.certificate_available_date <= timezone.now()
 
     @property
     def is_awarded(self) -> bool:
-        """Whether it counts: it can be seen, and is not revoked."""
-        return self.is_visible and self.status == UserCredential.AWARDED
+        return self.is_available and self.status == UserCredential.AWARDED
 
 
 @dataclass(frozen=True)
-class _History:
-    """A learner's verified grades and certificates, by course run, and the programs with an awarded certificate."""
+class _Achievements:
+    """A learner's verified grades and certificates by course run, and programs with an awarded certificate."""
 
     grades: dict[int, UserGrade]
     certificates: dict[int, _Certificate]
-    programs: frozenset[UUID]
+    certified_programs: frozenset[UUID]
 
-    def is_earned(self, run: catalog.CourseRun) -> bool:
-        """Return whether the certificate of ``run`` counts."""
+    def has_awarded_certificate(self, run: catalog.CourseRun) -> bool:
         return run.pk in self.certificates and self.certificates[run.pk].is_awarded
 
-    def is_seen(self, run: catalog.CourseRun) -> bool:
-        """Return whether the learner can see a certificate of ``run``, be it awarded or revoked."""
-        return run.pk in self.certificates and self.certificates[run.pk].is_visible
+    def has_available_certificate(self, run: catalog.CourseRun) -> bool:
+        """Whether the learner can see a certificate of ``run``, awarded or revoked."""
+        return run.pk in self.certificates and self.certificates[run.pk].is_available
 
-    def percent(self, run: catalog.CourseRun) -> float:
-        """Return the grade in ``run`` for comparison; one that is not known is less than any."""
+    def sort_key(self, run: catalog.CourseRun) -> float:
+        """Return the grade in ``run``; an unknown grade sorts below every other."""
         return self.grades[run.pk].percent_grade if run.pk in self.grades else -1
 
 
-def _begun(user: Learner, site: Site) -> list[UUID]:
+def _certified_program_uuids(user: Learner, site: Site) -> list[UUID]:
     """Return the programs of ``site`` with a course run for which the learner was awarded a certificate."""
     programs = catalog.Program.objects.filter(
         site=site,
@@ -126,77 +121,79 @@ def _begun(user: Learner, site: Site) -> list[UUID]:
     return list(programs.distinct().values_list("uuid", flat=True))
 
 
-def _progresses(user: Learner, site: Site, uuids: Collection[UUID]) -> dict[UUID, Progress]:
-    """Return the learner's progress in each of these programs that there is a record in."""
+def _progress_by_uuid(user: Learner, site: Site, uuids: Collection[UUID]) -> dict[UUID, Progress]:
+    """Return the learner's progress in those of the programs in which they have a record."""
     runs = catalog.CourseRun.objects.select_related("course").prefetch_related("course__owners")
     programs = catalog.Program.objects.filter(site=site, uuid__in=uuids)
     programs = list(programs.prefetch_related(Prefetch("course_runs", runs)))
-    history = _history(user, site, programs)
-    progresses = {program.uuid: _progress(program, history) for program in programs}
-    return {uuid: progress for uuid, progress in progresses.items() if progress}
+    achievements = _achievements(user, site, programs)
+    progress_by_uuid = {program.uuid: _progress(program, achievements) for program in programs}
+    return {uuid: progress for uuid, progress in progress_by_uuid.items() if progress}
 
 
-def _history(user: Learner, site: Site, programs: Iterable[catalog.Program]) -> _History:
-    """Read what the learner has in these programs; a certificate of a course run counts on any site."""
+def _achievements(user: Learner, site: Site, programs: Iterable[catalog.Program]) -> _Achievements:
+    """Read the learner's achievements in these programs. A certificate of a course run counts on every site."""
     runs = {run.pk for program in programs for run in program.course_runs.all()}
     grades = UserGrade.objects.filter(username=user.username, verified=True, course_run__in=runs)
     credentials = UserCredential.objects.filter(username=user.username)
-    columns = ("status", "created", "modified", "course_credentials__certificate_available_date", "date_override__date")
+    fields = ("status", "created", "modified", "course_credentials__certificate_available_date", "date_override__date")
     certificates = credentials.filter(course_credentials__course_run__in=runs)
-    completed = credentials.filter(
+    program_certificates = credentials.filter(
         status=UserCredential.AWARDED,
         program_credentials__site=site,
         program_credentials__program_uuid__in=[program.uuid for program in programs],
     )
-    return _History(
+    return _Achievements(
         grades={grade.course_run_id: grade for grade in grades},
         certificates={
-            run: _Certificate(*values)
-            for run, *values in certificates.values_list("course_credentials__course_run", *columns)
+            run_id: _Certificate(*values)
+            for run_id, *values in certificates.values_list("course_credentials__course_run", *fields)
         },
-        programs=frozenset(completed.values_list("program_credentials__program_uuid", flat=True)),
+        certified_programs=frozenset(program_certificates.values_list("program_credentials__program_uuid", flat=True)),
     )
 
 
-def _progress(program: catalog.Program, history: _History) -> Progress | None:
+def _progress(program: catalog.Program, achievements: _Achievements) -> Progress | None:
     runs = list(program.course_runs.all())
-    grades = [history.grades[run.pk] for run in runs if run.pk in history.grades]
-    seen = [history.certificates[run.pk] for run in runs if history.is_seen(run)]
-    if not grades and not seen:
+    grades = [achievements.grades[run.pk] for run in runs if run.pk in achievements.grades]
+    certificates = [achievements.certificates[run.pk] for run in runs if achievements.has_available_certificate(run)]
+    if not grades and not certificates:
         return None
-    courses: dict[catalog.Course, list[catalog.CourseRun]] = {}
+    runs_by_course: dict[catalog.Course, list[catalog.CourseRun]] = {}
     for run in runs:
-        courses.setdefault(run.course, []).append(run)
-    changes = [row.modified for row in [*grades, *seen]] + [certificate.visible for certificate in seen]
+        runs_by_course.setdefault(run.course, []).append(run)
+    modified = [row.modified for row in [*grades, *certificates]]
     return Progress(
-        completed=_is_completed(program, runs, history),
-        courses=[_result(course, attempts, history) for course, attempts in courses.items()],
-        last_updated=max(changes),
+        completed=_is_completed(program, runs, achievements),
+        courses=[_course_result(course, runs, achievements) for course, runs in runs_by_course.items()],
+        last_updated=max(modified + [certificate.available_date for certificate in certificates]),
     )
 
 
-def _is_completed(program: catalog.Program, runs: Iterable[catalog.CourseRun], history: _History) -> bool:
-    """Return whether a program certificate is awarded, and the last of the courses' certificates can be seen."""
-    dates = [history.certificates[run.pk].visible for run in runs if run.pk in history.certificates]
-    return program.uuid in history.programs and bool(dates) and max(dates) <= timezone.now()
+def _is_completed(program: catalog.Program, runs: Iterable[catalog.CourseRun], achievements: _Achievements) -> bool:
+    """Return whether a program certificate is awarded and all certificates of course runs are available."""
+    dates = [achievements.certificates[run.pk].available_date for run in runs if run.pk in achievements.certificates]
+    return program.uuid in achievements.certified_programs and bool(dates) and max(dates) <= timezone.now()
 
 
-def _result(course: catalog.Course, runs: Collection[catalog.CourseRun], history: _History) -> CourseResult:
-    """Return the best of the course's earned runs; a grade without an awarded certificate does not count."""
-    earned = [run for run in runs if history.is_earned(run)]
-    best = max(earned, key=history.percent, default=None)
-    grade = history.grades.get(best.pk) if best else None
-    certificate = history.certificates[best.pk] if best else None
+def _course_result(
+    course: catalog.Course, runs: Collection[catalog.CourseRun], achievements: _Achievements
+) -> CourseResult:
+    """Return the best of the course's earned runs. A grade without an awarded certificate does not count."""
+    earned = [run for run in runs if achievements.has_awarded_certificate(run)]
+    best = max(earned, key=achievements.sort_key, default=None)
+    grade = achievements.grades.get(best.pk) if best else None
+    certificate = achievements.certificates[best.pk] if best else None
     return CourseResult(
         name=course.title or course.key,
         school=", ".join(owner.name for owner in course.owners.all()),
         course_id=best.key if best else "",
-        attempts=sum(run.pk in history.grades and history.is_seen(run) for run in runs),
+        attempts=sum(run.pk in achievements.grades and achievements.has_available_certificate(run) for run in runs),
         percent_grade=grade.percent_grade if grade else None,
         letter_grade=grade.letter_grade if grade else "",
-        issue_date=certificate.issued if certificate else None,
+        issue_date=certificate.issue_date if certificate else None,
     )
 
 
-def _is_earned(progress: Progress) -> bool:
-    return any(course.issue_date for course in progress.courses)
+def _has_earned_course(progress: Progress | None) -> bool:
+    return progress is not None and any(course.issue_date for course in progress.courses)

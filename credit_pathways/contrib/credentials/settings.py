@@ -1,4 +1,4 @@
-"""What the plug-in adds to the settings of Open edX Credentials; read while they are made, so it imports no models."""
+"""Settings that the plug-in adds to those of Open edX Credentials. Imported before models can be."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ RECORD_SOURCE = "credit_pathways.contrib.credentials.records.CredentialsRecordSo
 
 def plugin_settings(settings: Any) -> None:
     """
-    Add what Credentials lacks to ``settings``, a module or object, and leave what is there as it is.
+    Set the record source in ``settings``, a module or object, unless the operator has.
 
-    ``edx_django_utils.plugins`` calls this once for Credentials' base settings and again for those that extend them.
+    ``edx_django_utils.plugins`` calls this for Credentials' base settings, and again for each module that extends them.
     """
     if not hasattr(settings, "CREDIT_PATHWAYS_RECORD_SOURCE"):
         settings.CREDIT_PATHWAYS_RECORD_SOURCE = RECORD_SOURCE

@@ -1,4 +1,4 @@
-"""``manage.py export_credit_requests``: the credit requests as CSV, however many there are."""
+"""``manage.py export_credit_requests``: write credit requests as CSV, in constant memory."""
 
 import csv
 import os
@@ -8,88 +8,86 @@ import threading
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
 from credit_pathways.exports import COLUMNS, export_rows
-from credit_pathways.models import Program, UserCreditPathway
+from credit_pathways.models import Program, UserCreditPathway, UserCreditPathwayQuerySet
 
 
-def moment(text: str) -> datetime:
-    """Return the moment that ``text`` names, in the form of ISO 8601; without a zone, in the server's."""
+def parse_aware_datetime(text: str) -> datetime:
+    """Parse a date or time in ISO 8601 format; without an offset, it is in the current time zone."""
     try:
         day = parse_date(text)
-        found = datetime.combine(day, time()) if day else parse_datetime(text)
-        if found is not None:
-            found = timezone.make_aware(found) if timezone.is_naive(found) else found
-            found.astimezone(timezone.get_fixed_timezone(0))  # a day at the end of the calendar has no UTC
-            return found
+        value = datetime.combine(day, time()) if day else parse_datetime(text)
+        if value is not None:
+            value = timezone.make_aware(value) if timezone.is_naive(value) else value
+            value.astimezone(UTC)  # raises OverflowError near the limits of the calendar
+            return value
     except (ValueError, OverflowError):
         pass
-    raise ArgumentTypeError(f"{text!r} is no date and no time; write 2026-11-22 or 2026-11-22T09:00:00+01:00")
+    raise ArgumentTypeError(f"{text!r} is not a date or time; examples: 2026-11-22, 2026-11-22T09:00:00+01:00")
 
 
 class Command(BaseCommand):
-    """Write the requests by id, a row for each."""
+    """Write one row for each request, ordered by id."""
 
-    help = "Write the credit requests as CSV, to a file or to standard output."
+    help = "Write credit requests as CSV to a file or to standard output."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the range, the program and the file."""
-        parser.add_argument("--since", type=moment, metavar="TIME", help="Requested at this day or time, or later.")
-        parser.add_argument("--until", type=moment, metavar="TIME", help="Requested before this day or time.")
-        parser.add_argument("--program", type=UUID, metavar="UUID", help="Requested for this program.")
-        parser.add_argument(
-            "--output", type=Path, metavar="FILE", help="A file that is there in the end whole, or not at all."
-        )
+        parser.add_argument("--since", type=parse_aware_datetime, metavar="TIME", help="Only requests from then on.")
+        parser.add_argument("--until", type=parse_aware_datetime, metavar="TIME", help="Only requests before then.")
+        parser.add_argument("--program", type=UUID, metavar="UUID", help="Only requests for this program.")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="A file that appears once it is complete.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Export."""
         requests = _requests(options)
         path = options["output"]
-        with _whole(path) if path else _piped(self.stdout) as file:
+        with atomic_write(path) if path else ignore_broken_pipe(self.stdout) as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             total = requests.count() if sys.stderr.isatty() else None
-            for row in tqdm(export_rows(requests), desc="requests", total=total, disable=None):
-                writer.writerow(row)
+            writer.writerows(tqdm(export_rows(requests), desc="requests", total=total, disable=None))
 
 
-def _requests(options: dict[str, Any]) -> QuerySet[UserCreditPathway]:
-    lookups = {"created__gte": options["since"], "created__lt": options["until"]}
+def _requests(options: dict[str, Any]) -> UserCreditPathwayQuerySet:
+    requests = UserCreditPathway.objects.all()
+    if options["since"]:
+        requests = requests.filter(created__gte=options["since"])
+    if options["until"]:
+        requests = requests.filter(created__lt=options["until"])
     if options["program"]:
-        # A program is in the catalog of each site once.
-        lookups["program__in"] = list(Program.objects.filter(uuid=options["program"]).values_list("pk", flat=True))
-        if not lookups["program__in"]:
+        if not Program.objects.filter(uuid=options["program"]).exists():
             raise CommandError(f"--program: there is no program {options['program']}.")
-    return UserCreditPathway.objects.filter(**{name: value for name, value in lookups.items() if value})
+        requests = requests.of_program(options["program"])
+    return requests
 
 
 @contextmanager
-def _piped(stdout: Any) -> Iterator[Any]:
-    """Yield ``stdout``; a reader that has enough, such as ``head``, is no error."""
+def ignore_broken_pipe(stdout: Any) -> Iterator[Any]:
+    """Yield ``stdout``; if its reader closes it early, as ``head`` does, end quietly."""
     try:
         yield stdout
         stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more when it ends.
+        # Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[str]]:
-    """Yield a file beside ``path`` that takes its place in the end; nobody but its owner can read it."""
+def atomic_write(path: Path) -> Iterator[IO[str]]:
+    """Yield a temporary file, readable by its owner only, that replaces ``path`` if the block succeeds."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(1))  # or half a file of usernames would stay
+        # Turn the signal into an exception, so that no incomplete file with usernames is left behind.
+        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(1))
     prefix = f".{path.name}."
     try:
         with NamedTemporaryFile(

@@ -1,108 +1,84 @@
-"""``manage.py sync_catalog``: copy a site's catalog from the Discovery service, or from Credentials."""
+"""``manage.py sync_catalog``: copy a site's catalog from one of the sources in ``credit_pathways.catalog``."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
-from credit_pathways.catalog import discovery, files, sync
-from credit_pathways.models import Program
-
-KINDS = files.KINDS
+from credit_pathways.catalog import Catalog, CatalogError, sources
+from credit_pathways.catalog.sync import synchronize
 
 
 class Command(BaseCommand):
-    """Read a whole catalog, then make the site's catalog the same."""
+    """Read a complete catalog, then make the site's catalog match it."""
 
-    help = "Copy programs and pathways into the catalog. Nothing is deleted: what is gone is retired."
+    help = "Copy programs and pathways into the catalog. What is gone from the source is retired; nothing is deleted."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take where the catalog is, the site and the dry run."""
-        source = parser.add_mutually_exclusive_group(required=True)
-        source.add_argument(
-            "--url",
-            metavar="DISCOVERY_API_ROOT",
-            help="Discovery's address, or that of its API. Needs credit-pathways[discovery] and the settings "
-            "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL, _KEY and _SECRET.",
-        )
-        source.add_argument(
-            "--file",
-            type=Path,
-            help='JSON: {"programs": ..., "pathways": ...}, each a page of Discovery\'s API or a list of its items.',
-        )
-        source.add_argument(
-            "--from-credentials", action="store_true", help="Open edX Credentials' own catalog of the site."
-        )
-        parser.add_argument("--site", metavar="DOMAIN", help="The site whose catalog it is; default: SITE_ID's.")
+        group = parser.add_mutually_exclusive_group(required=True)
+        self.readers = {}
+        for source in sources():
+            flag, keywords = source.OPTION
+            self.readers[group.add_argument(flag, **keywords).dest] = source.read_catalog
+        # Not a module of the package, because it can only be imported in Credentials.
+        group.add_argument("--from-credentials", action="store_true", help="Open edX Credentials' own catalog.")
+        self.readers["from_credentials"] = _read_from_credentials
+        parser.add_argument("--site", metavar="DOMAIN", help="The site to synchronize (default: the one of SITE_ID).")
         parser.add_argument("--dry-run", action="store_true", help="Print what would change, and change nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Synchronise, print what was done, and end with status 1 if an item was skipped."""
+        """Synchronize, print the changes, and exit with status 1 if an item was skipped."""
         site = _site(options["site"])
-        items = _items(site, options)
-        report = sync.synchronize(
+        catalog = self._read(site, options)
+        result = synchronize(
             site=site,
-            programs=_bar(items["programs"], "programs"),
-            pathways=_bar(items["pathways"], "pathways"),
+            programs=_progress_bar(catalog.programs, "programs"),
+            pathways=_progress_bar(catalog.pathways, "pathways"),
             dry_run=options["dry_run"],
         )
-        for line in report.changes:
+        for line in result.changes:
             self.stdout.write(line)
-        for line in report.problems:
+        for line in result.problems:
             self.stderr.write(line)
-        self.stdout.write(f"{len(report.changes)} changes{', not made (dry run)' if options['dry_run'] else ''}.")
-        if report.problems:
-            raise CommandError(f"{len(report.problems)} problems: what they name was skipped, all else was done.")
+        changes, problems = len(result.changes), len(result.problems)
+        dry_run = ", not made (dry run)" if options["dry_run"] else ""
+        self.stdout.write(f"{changes} change{pluralize(changes)}{dry_run}.")
+        if problems:
+            raise CommandError(f"{problems} problem{pluralize(problems)} (see above). All else was synchronized.")
+
+    def _read(self, site: Site, options: dict[str, Any]) -> Catalog:
+        """Read all of the catalog, so that the transaction that follows does not wait for another service."""
+        given = {name: options[name] for name in self.readers if options[name] not in (None, False)}
+        [(name, value)] = given.items()
+        try:
+            catalog = self.readers[name](value, site)._asdict()
+            return Catalog(*(list(_progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()))
+        except CatalogError as error:
+            raise CommandError(f"Nothing was changed, because the catalog could not be read: {error}") from error
 
 
-def _bar(items: Iterable[Any], name: str) -> Iterable[Any]:
-    """Show on a terminal how far the reading of ``items`` is."""
-    return tqdm(items, desc=name, disable=None)
+def _progress_bar(items: Iterable[Any], name: str) -> Iterable[Any]:
+    return tqdm(items, desc=name, disable=None)  # None: only on a terminal
 
 
-def _items(site: Site, options: dict[str, Any]) -> dict[str, list[Any]]:
-    if options["url"]:
-        return _from_discovery(site, options["url"])
-    if options["file"]:
-        return _from_file(options["file"])
-    return _from_credentials(site)
-
-
-def _from_discovery(site: Site, root: str) -> dict[str, list[Any]]:
-    try:
-        items = {kind: list(_bar(discovery.items(root, kind), f"reading {kind}")) for kind in KINDS}
-    except discovery.DiscoveryError as error:
-        raise CommandError(f"Nothing was changed, for Discovery could not be read. {error}") from error
-    if not items["programs"] and Program.objects.filter(site=site, status=Program.Status.ACTIVE).exists():
-        raise CommandError("Nothing was changed, for Discovery shows no programs. Check what the OAuth client may see.")
-    return items
-
-
-def _from_file(file: Path) -> dict[str, list[Any]]:
-    try:
-        return files.items(file)
-    except files.CatalogFileError as error:
-        raise CommandError(str(error)) from error
-
-
-def _from_credentials(site: Site) -> dict[str, list[Any]]:
+def _read_from_credentials(_value: Any, site: Site) -> Catalog:
     if not apps.is_installed("credit_pathways.contrib.credentials"):
         raise CommandError("--from-credentials: this service is not Open edX Credentials.")
-    from credit_pathways.contrib.credentials import catalog
+    from credit_pathways.contrib.credentials.catalog import read_catalog
 
-    return catalog.items(site)
+    return read_catalog(site)
 
 
 def _site(domain: str | None) -> Site:
     try:
         return Site.objects.get(domain=domain) if domain else Site.objects.get_current()
     except Site.DoesNotExist:
-        raise CommandError(f"There is no site {domain or 'with the id SITE_ID'}; make it first.") from None
+        raise CommandError(f"There is no site {domain or 'with the id SITE_ID'}. Create it first.") from None
     except ImproperlyConfigured:
-        raise CommandError("SITE_ID is not set: name the site with --site DOMAIN.") from None
+        raise CommandError("SITE_ID is not set. Name the site with --site DOMAIN.") from None

@@ -1,1 +1,1 @@
-"""A stand-in of Open edX Credentials: the names that the app uses of it, in their real shapes, and nothing else."""
+"""A stand-in for Open edX Credentials: only the models and URLs that the app uses, as Credentials defines them."""

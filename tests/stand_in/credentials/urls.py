@@ -1,4 +1,4 @@
-"""Credentials' URLs: its own, then those of its plug-ins."""
+"""Credentials' URLs, followed by those of its plug-ins."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,1 +1,1 @@
-"""Management commands that only Open edX Credentials has."""
+"""Management commands for Open edX Credentials."""

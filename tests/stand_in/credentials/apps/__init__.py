@@ -1,1 +1,1 @@
-"""Its apps."""
+"""Apps of the stand-in."""

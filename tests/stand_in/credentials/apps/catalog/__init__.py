@@ -1,1 +1,1 @@
-"""App ``catalog``."""
+"""The app ``catalog``."""

@@ -1,4 +1,4 @@
-"""Credentials' own catalog."""
+"""Credentials' catalog."""
 
 from django.contrib.sites.models import Site
 from django.db import models
@@ -8,8 +8,6 @@ from credentials.apps.core.models import TimeStampedModel
 
 
 class Organization(TimeStampedModel):
-    """An organisation."""
-
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     uuid = models.UUIDField()
     key = models.CharField(max_length=255)
@@ -20,8 +18,6 @@ class Organization(TimeStampedModel):
 
 
 class Course(TimeStampedModel):
-    """A course."""
-
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     uuid = models.UUIDField()
     key = models.CharField(max_length=255)
@@ -33,8 +29,6 @@ class Course(TimeStampedModel):
 
 
 class CourseRun(TimeStampedModel):
-    """A course run."""
-
     course = models.ForeignKey(Course, related_name="course_runs", on_delete=models.CASCADE)
     uuid = models.UUIDField()
     key = models.CharField(max_length=255)
@@ -44,8 +38,6 @@ class CourseRun(TimeStampedModel):
 
 
 class Program(TimeStampedModel):
-    """A program."""
-
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     uuid = models.UUIDField()
     title = models.CharField(max_length=255)
@@ -60,8 +52,6 @@ class Program(TimeStampedModel):
 
 
 class Pathway(TimeStampedModel):
-    """A pathway."""
-
     pathway_type = models.CharField(max_length=32, default="credit")
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     uuid = models.UUIDField()

@@ -1,1 +1,1 @@
-"""App ``core``."""
+"""The app ``core``."""

@@ -1,12 +1,10 @@
-"""What Credentials writes down about a site."""
+"""Credentials' configuration of a site, and a base model."""
 
 from django.contrib.sites.models import Site
 from django.db import models
 
 
 class SiteConfiguration(models.Model):
-    """A site's configuration."""
-
     site = models.OneToOneField(Site, on_delete=models.CASCADE)
     platform_name = models.CharField(max_length=255, null=True)  # noqa: DJ001
     partner_from_address = models.EmailField(blank=True, null=True)  # noqa: DJ001
@@ -17,7 +15,7 @@ class SiteConfiguration(models.Model):
 
 
 class TimeStampedModel(models.Model):
-    """The columns that django-extensions' model of this name has."""
+    """The columns of the model of this name in django-extensions."""
 
     created = models.DateTimeField(auto_now_add=True)
     modified = models.DateTimeField(auto_now=True)

@@ -1,1 +1,1 @@
-"""App ``credentials``."""
+"""The app ``credentials``."""

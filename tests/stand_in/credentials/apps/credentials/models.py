@@ -12,7 +12,7 @@ from credentials.apps.core.models import TimeStampedModel
 
 
 class UserCredential(TimeStampedModel):
-    """A certificate that a learner has."""
+    """A learner's certificate."""
 
     AWARDED, REVOKED = "awarded", "revoked"
 
@@ -28,7 +28,7 @@ class UserCredential(TimeStampedModel):
 
 
 class CourseCertificate(TimeStampedModel):
-    """The certificate that a course run gives."""
+    """The certificate of a course run."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     is_active = models.BooleanField(default=False)
@@ -45,7 +45,7 @@ class CourseCertificate(TimeStampedModel):
 
 
 class ProgramCertificate(TimeStampedModel):
-    """The certificate that a program gives."""
+    """The certificate of a program."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE)
     is_active = models.BooleanField(default=False)
@@ -63,7 +63,7 @@ class ProgramCertificate(TimeStampedModel):
 
 
 class UserCredentialDateOverride(TimeStampedModel):
-    """A date that staff have given a certificate."""
+    """A date that staff have set for a certificate."""
 
     user_credential = models.OneToOneField(UserCredential, on_delete=models.CASCADE, related_name="date_override")
     date = models.DateTimeField()

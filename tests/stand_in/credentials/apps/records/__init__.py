@@ -1,1 +1,1 @@
-"""App ``records``."""
+"""The app ``records``."""

@@ -1,4 +1,4 @@
-"""Credentials' own records app, whose models have the same names as this app's."""
+"""Credentials' records app. Its models have the same names as those of ``credit_pathways``."""
 
 import uuid
 
@@ -10,8 +10,6 @@ from credentials.apps.core.models import TimeStampedModel
 
 
 class UserGrade(TimeStampedModel):
-    """A learner's grade in a course run."""
-
     username = models.CharField(max_length=150)
     course_run = models.ForeignKey(CourseRun, on_delete=models.PROTECT)
     letter_grade = models.CharField(max_length=255, blank=True)
@@ -23,8 +21,6 @@ class UserGrade(TimeStampedModel):
 
 
 class ProgramCertRecord(TimeStampedModel):
-    """A shared program record."""
-
     program = models.ForeignKey(Program, on_delete=models.PROTECT)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     uuid = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
@@ -34,7 +30,7 @@ class ProgramCertRecord(TimeStampedModel):
 
 
 class UserCreditPathway(TimeStampedModel):
-    """Whether a learner has asked along a pathway."""
+    """A request for credit; requesting again updates the row."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     pathway = models.ForeignKey(Pathway, on_delete=models.PROTECT)
