@@ -1,4 +1,4 @@
-"""HTTP headers of what only the holder of a link may see."""
+"""View decorators."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,7 +9,11 @@ from django.views.decorators.cache import never_cache
 
 
 def unlisted_and_uncached(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Keep the page of ``view`` out of search engines, of caches (a withdrawn link is dead at once) and referrers."""
+    """
+    Keep a page that only the holders of a link may see out of search engines, ``Referer`` headers and caches.
+
+    A cached copy would survive the withdrawal of the link.
+    """
 
     @wraps(view)
     def with_headers(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -59,13 +59,11 @@ class Program(TimeStampedModel):
 
 
 class Need(NamedTuple):
-    """Something a pathway needs to be requestable."""
+    """Something a pathway needs to be requestable. ``name`` is its annotation; see ``PathwayQuerySet.with_needs``."""
 
-    #: The annotation that says whether a pathway has it; see ``PathwayQuerySet.with_needs``.
     name: str
     condition: Q | Exists
-    #: What staff read about a pathway without it.
-    problem: Promise
+    problem: Promise  # what staff read about a pathway without it
 
 
 class PathwayQuerySet(models.QuerySet["Pathway"]):
@@ -210,15 +208,11 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
 
 
 class Outcome(NamedTuple):
-    """What a learner sees of a request in some status."""
+    """What learners see of a status: its label, the message after requesting, and the HTTP status of ``send``."""
 
-    #: In the list of the learner's requests.
     label: Promise
-    #: Right after requesting, with the names of ``pathway`` and ``institution``.
-    message: Promise
-    #: Of the message; one of ``django.contrib.messages.constants``.
-    level: int
-    #: Of the response of ``send``.
+    message: Promise  # contains the names of the pathway and the institution
+    level: int  # of the message
     http_status: int
 
 

@@ -1,4 +1,4 @@
-"""Finding what a URL names, on the site that the request came to."""
+"""Look up what a URL names on the request's site, or raise ``Http404``."""
 
 from uuid import UUID
 
@@ -11,41 +11,41 @@ from .models import Program
 from .records import ProgramRecord, program_record, public_record
 
 
-def current_site(request: HttpRequest) -> Site:
+def get_site_or_404(request: HttpRequest) -> Site:
     """
-    Return the request's site; 404 for a host name that is no site's.
+    Return a new ``Site`` object for the request's site.
 
-    An object of the request's own: Django's lives as long as the process, and so would what a host's record source
-    has looked up from it (Open edX Credentials' site configuration).
+    Django caches its ``Site`` objects for the life of the process. On such an object, whatever a host's record source
+    caches would never expire; Open edX Credentials caches ``site.siteconfiguration`` there.
     """
     try:
         site = get_current_site(request)
     except Site.DoesNotExist:
-        raise Http404("There is no site of this name.") from None
-    assert isinstance(site, Site)  # the models need django.contrib.sites, so this is no RequestSite
+        raise Http404("No site has this host name.") from None
+    assert isinstance(site, Site)  # not a RequestSite, because the models need django.contrib.sites
     columns = [field.attname for field in Site._meta.concrete_fields]
     return Site.from_db(site._state.db, columns, [getattr(site, name) for name in columns])
 
 
-def program_or_404(request: HttpRequest, uuid: UUID) -> Program:
-    """Return the program ``uuid`` of the request's site."""
-    site = current_site(request)
+def get_program_or_404(request: HttpRequest, uuid: UUID) -> Program:
+    """Return the program with this ``uuid``."""
+    site = get_site_or_404(request)
     program = get_object_or_404(Program, site=site.pk, uuid=uuid)
     program.site = site
     return program
 
 
-def record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
-    """Return the requesting user's record in the program ``uuid``."""
-    record = program_record(user=request.user, program=program_or_404(request, uuid))
+def get_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
+    """Return the requesting user's record in the program with this ``uuid``."""
+    record = program_record(user=request.user, program=get_program_or_404(request, uuid))
     if record is None:
         raise Http404("You have no record in this program.")
     return record
 
 
-def public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
-    """Return the program record that the public link ``uuid`` opens."""
-    record = public_record(uuid=uuid, site=current_site(request))
+def get_public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
+    """Return the program record that was shared under this ``uuid``."""
+    record = public_record(uuid=uuid, site=get_site_or_404(request))
     if record is None:
-        raise Http404("This record is not shared, or no longer.")
+        raise Http404("This record is not shared.")
     return record

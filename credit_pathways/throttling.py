@@ -1,4 +1,4 @@
-"""The flood guard: how often one user may request or share. It counts in the cache, not in the rows (ADR 0003)."""
+"""The flood guard: how often a user may request or share. It counts in the cache, not in the database (ADR 0003)."""
 
 from math import ceil
 
@@ -10,23 +10,22 @@ from . import conf
 
 
 class RequestRateThrottle(UserRateThrottle):
-    """At most ``CREDIT_PATHWAYS_REQUEST_RATE`` for each user, over every way of requesting or sharing together."""
+    """Limits each user to ``CREDIT_PATHWAYS_REQUEST_RATE``, across every way of requesting or sharing."""
 
     scope = "credit_pathways"
 
     def get_rate(self) -> str | None:
-        """Read the rate when it is used."""
         return conf.request_rate()
 
     def wait(self) -> float:
-        """Return the seconds until another is allowed; the whole period where the rate was lowered meanwhile."""
+        """Return the seconds to wait: the whole period if the rate was lowered below what was already counted."""
         seconds = super().wait()
         return self.duration if seconds is None else seconds  # type: ignore[attr-defined]
 
 
 def seconds_to_wait(request: HttpRequest) -> int:
-    """Count one request of this user; return 0, or the seconds until another is allowed if it was one too many."""
+    """Count a request by this user, and return 0 if it is allowed, otherwise the seconds until the next one is."""
     throttle = RequestRateThrottle()
-    if throttle.allow_request(request, APIView()):  # type: ignore[arg-type]  # reads no more than request.user
+    if throttle.allow_request(request, APIView()):  # type: ignore[arg-type]  # it only reads request.user
         return 0
     return max(1, ceil(throttle.wait()))

@@ -1,4 +1,4 @@
-"""Where everything is; a host mounts this, by convention at ``records/``."""
+"""URL configuration, which a host includes, by convention at ``records/``."""
 
 from uuid import UUID
 
@@ -11,23 +11,23 @@ app_name = "credit_pathways"
 
 
 class AnyUUIDConverter:
-    """A uuid with or without hyphens, in either case; made with hyphens (RFC 9562, section 4)."""
+    """Accepts a UUID with or without hyphens, in either case. Writes it with hyphens (RFC 9562, section 4)."""
 
     regex = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
     def to_python(self, value: str) -> UUID:
-        """Parse it."""
         return UUID(value)
 
     def to_url(self, value: UUID | str) -> str:
-        """Write it with hyphens."""
         return str(UUID(str(value)))
 
 
 register_converter(AnyUUIDConverter, "credit_pathways_uuid")
-PROGRAM = "programs/<credit_pathways_uuid:uuid>/"
-SHARED = "programs/shared/<credit_pathways_uuid:uuid>/"
+UUID_PATH = "<credit_pathways_uuid:uuid>/"
+PROGRAM = f"programs/{UUID_PATH}"
+SHARED = f"programs/shared/{UUID_PATH}"
 API = "api/v1/"
+RECORDS = f"{API}program_records/"
 
 urlpatterns = [
     path("", views.IndexView.as_view(), name="index"),
@@ -40,11 +40,7 @@ urlpatterns = [
     path(f"{PROGRAM}share", rest_views.ShareView.as_view(), name="share"),
     path(SHARED, views.PublicRecordView.as_view(), name="public_record"),
     path(f"{SHARED}csv", views.PublicRecordCsvView.as_view(), name="public_record_csv"),
-    path(f"{API}program_records/", rest_views.ProgramRecordListView.as_view(), name="api-records-list"),
-    path(
-        f"{API}program_records/<credit_pathways_uuid:uuid>/",
-        rest_views.ProgramRecordDetailView.as_view(),
-        name="api-records-detail",
-    ),
+    path(RECORDS, rest_views.ProgramRecordListView.as_view(), name="api-records-list"),
+    path(f"{RECORDS}{UUID_PATH}", rest_views.ProgramRecordDetailView.as_view(), name="api-records-detail"),
     path(f"{API}credit_requests/", rest_views.CreditRequestListView.as_view(), name="api-credit-requests-list"),
 ]

@@ -1,4 +1,4 @@
-"""The demo, started as ``make demo`` starts it, used over HTTP as a person uses it."""
+"""The demo, started like ``make demo`` and used over HTTP like a person would."""
 
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -13,7 +13,7 @@ from tests.support import demo_server
 from tests.support.html import Page
 from tests.support.smtp import free_port
 
-#: Pathways and their institutions, as the dialog shows them.
+#: Pathways and institutions, as shown in the dialog.
 MASTER = ("Master of Science, 12 credits", "Northfield University")
 DIPLOMA = ("Graduate Diploma in Data", "Lakeside Institute of Technology")
 REFUSED = ("Evening Degree (its mail server refuses mail)", "Refused University")
@@ -24,7 +24,7 @@ SUPPLY_CHAIN = "Supply Chain Management"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the demo; give its address."""
+    """The address of a running demo."""
     database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
     demo_server.load(database, f"127.0.0.1:{port}")
     with demo_server.serve(database, port) as address:
@@ -32,7 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class Browser:
-    """A person's browser, without JavaScript: follows links, fills in forms and sends them."""
+    """A browser without JavaScript. It follows links, and fills in and submits forms."""
 
     def __init__(self, root: str, username: str) -> None:
         self.opener = build_opener(HTTPCookieProcessor(CookieJar()))
@@ -41,39 +41,39 @@ class Browser:
         self.send("Log in", username=username, password="demo")
 
     def open(self, path: str, data: bytes | None = None) -> Page:
-        with self.opener.open(urljoin(self.url, path), data) as answer:
-            self.url = answer.url
-            self.page = Page(answer.read().decode())
+        with self.opener.open(urljoin(self.url, path), data) as response:
+            self.url = response.url
+            self.page = Page(response.read().decode())
         return self.page
 
     def send(self, button: str, **fields: Any) -> Page:
-        """Press the button of a form that is filled in with ``fields``."""
-        _form, attributes, hidden = self.page.form_sent_by(button)
+        """Fill in a form with ``fields`` and press its button."""
+        _form, attributes, hidden = self.page.form_submitted_by(button)
         assert attributes["method"] == "post"
         return self.open(attributes.get("action") or "", urlencode({**hidden, **fields}, doseq=True).encode())
 
     def follow(self, text: str) -> Page:
-        """Follow the link whose words are ``text``."""
+        """Follow the link with this ``text``."""
         return self.open(self.page.link(text))
 
     def request_credit(self, *pathways: tuple[str, str]) -> list[str]:
-        """Press the button, tick the pathways, send; return what the page says."""
-        assert self.page.opened_by("Request credit") in self.page.around[self.page.form_sent_by("Send")[0]]
+        """Request credit through ``pathways`` with the dialog, and return the messages on the next page."""
+        assert self.page.opened_by("Request credit") in self.page.ancestors[self.page.form_submitted_by("Send")[0]]
         offers = self.offers()
         return self.send("Send", pathway=[offers[" ".join(words)] for words in pathways]).messages
 
     def offers(self) -> dict[str, str | None]:
-        """Return the value of each box that the dialog offers, by the words beside it."""
-        assert {box["name"] for box in self.page.boxes} == {"pathway"}
-        return dict(zip(self.page.choices, [box["value"] for box in self.page.boxes], strict=True))
+        """Return the values of the dialog's checkboxes by label."""
+        assert {box["name"] for box in self.page.checkboxes} == {"pathway"}
+        return dict(zip(self.page.choices, [box["value"] for box in self.page.checkboxes], strict=True))
 
 
 def sent(pathway: tuple[str, str]) -> str:
-    """Return what the page says of a request that was sent."""
+    """Return the message about a request that was sent."""
     return "{}: your request was sent to {}.".format(*pathway)
 
 
-def test_the_learner_who_is_half_way(demo):
+def test_a_learner_requests_credit(demo):
     learner = Browser(demo, "halima")
     assert "My programs" in learner.open("/records/").text
     learner.follow(STATISTICS)
@@ -112,7 +112,7 @@ def test_the_learner_who_is_half_way(demo):
     ]
 
 
-def test_the_registrar_reads_the_record(demo):
+def test_a_registrar_reads_the_record(demo):
     registrar = build_opener()
     learner = Browser(demo, "dario")
     learner.open("/records/")
@@ -125,7 +125,7 @@ def test_the_registrar_reads_the_record(demo):
     assert "Capstone in Data Science" in registrar.open(f"{link}csv").read().decode("utf-8-sig")
 
 
-def test_sharing_and_stopping(demo):
+def test_a_learner_shares_and_revokes(demo):
     learner = Browser(demo, "halima")
     learner.open("/records/")
     learner.follow(SUPPLY_CHAIN)
@@ -139,12 +139,12 @@ def test_sharing_and_stopping(demo):
         build_opener().open(link)
 
 
-def test_the_learner_without_a_record(demo):
+def test_a_learner_without_a_record(demo):
     assert "No program records yet" in Browser(demo, "nobu").open("/records/").text
 
 
 @pytest.mark.parametrize("path", ["", "records/", "admin/login/", "mails/"])
-def test_a_strict_policy(demo, path):
+def test_content_security_policy(demo, path):
     policy = build_opener().open(demo + path).headers["Content-Security-Policy"]
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
     strict = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'"}

@@ -1,4 +1,4 @@
-"""What people type stays text: in the mail, on the pages and in the CSV; and the mail still goes."""
+"""Hostile input stays text in the email, on the pages and in the CSV, and does not stop the email."""
 
 import csv
 import unicodedata
@@ -46,20 +46,20 @@ HOSTILE = {
     "link": "javascript:alert(1)",
 }
 
-#: The headers that a mail of the app has, and no others.
+#: The only headers that the app's emails have.
 HEADERS = {"Content-Type", "MIME-Version", "Subject", "From", "To", "Reply-To", "Date", "Message-ID"}
-HEADERS |= {"X-Peer", "X-MailFrom", "X-RcptTo"}  # added by the test's server
+HEADERS |= {"X-Peer", "X-MailFrom", "X-RcptTo"}  # added by the tests' mail server
 
-#: The elements of the mail's HTML.
+#: The only elements in an email's HTML part.
 MAIL_ELEMENTS = {"html", "head", "meta", "body", "div", "p", "bdi", "br", "a"}
 
 
-#: Marks that turn the direction of the text after them.
+#: Bidirectional categories of characters that change the direction of the text that follows.
 TURNS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 
 
 def shown(text):
-    """Return ``text`` as people see it: one line, without control characters."""
+    """Return ``text`` as people should see it: on one line, without control characters."""
     hidden = {
         c for c in text if unicodedata.category(c) in {"Cc", "Cn", "Zl", "Zp"} or unicodedata.bidirectional(c) in TURNS
     }
@@ -73,7 +73,7 @@ def text(request):
 
 @pytest.fixture
 def hostile(text, learner, program, pathway, monkeypatch):
-    """A world in which everything that people type is the text."""
+    """The learner, program and pathway, with ``text`` in every field that people can fill in."""
     learner.first_name, learner.last_name = text[:150], ""
     learner.save()
     program.title, program.school, program.type = text, text, text
@@ -85,15 +85,15 @@ def hostile(text, learner, program, pathway, monkeypatch):
     return learner, program, pathway
 
 
-def test_the_mail(text, hostile, client, relay):
+def test_the_email(text, hostile, client, relay):
     _learner, program, pathway = hostile
     body = {"username": "halima", "pathway_id": pathway.pk}
     answer = client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
     assert answer.json()["status"] == "sent"
-    [mail] = relay.mails
+    [mail] = relay.messages
     line, name = (shown(typed).replace("=?", "= ?") for typed in (text, text[:150]))
     assert set(mail.keys()) <= HEADERS
-    # Without white space: Python's mail library is of several minds about it where encoded words meet.
+    # Without whitespace, which Python's email package treats inconsistently between encoded words.
     assert _black(mail["Subject"]) == _black(f"Credit request from {name}: {line}")
     assert len(mail["Subject"].splitlines()) == 1
     assert [mail.get_all(header) for header in ("To", "Bcc", "Cc")] == [["registrar@northfield.example"], None, None]
@@ -121,7 +121,7 @@ def test_the_pages(name, text, hostile, client):
     learner, program, _pathway = hostile
     shared = factories.ProgramCertRecordFactory(user=learner, program=program)
     page = _page(client, name, program, shared)
-    assert [page.attributes(script) for script in page.all_of("script")] == [{"defer": None, "src": SCRIPT}]
+    assert [page.attributes(script) for script in page.find_all("script")] == [{"defer": None, "src": SCRIPT}]
     assert "img" not in {tag for tag, _attributes in page.elements}
     assert not any(attribute.startswith("on") for _tag, attributes in page.elements for attribute in attributes)
     assert " ".join(text.split()) in page.text
@@ -153,7 +153,7 @@ def test_the_csv(text, hostile, client):
     assert len(answer["Content-Disposition"].splitlines()) == 1
 
 
-#: Addresses of learners; the ones that are valid can be answered.
+#: Learners' email addresses, and what Reply-To makes of them: None if they are not valid.
 ADDRESSES = {
     "<script>@evil.example": None,
     '"<b>x</b>"@evil.example': '"<b>x</b>"@evil.example',
@@ -181,7 +181,7 @@ def test_the_learners_address(address, reply_to, learner, program, pathway, rela
     body = {"username": "halima", "pathway_id": pathway.pk}
     answer = client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
     assert answer.json()["status"] == "sent"
-    [mail] = relay.mails
+    [mail] = relay.messages
     assert set(mail.keys()) <= HEADERS
     found = [] if mail["Reply-To"] is None else list(mail["Reply-To"].addresses)
     assert found == ([] if reply_to is None else [Address(addr_spec=reply_to)])

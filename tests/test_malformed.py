@@ -1,4 +1,4 @@
-"""Malformed input gives a 4xx that names the field, never a 500."""
+"""Malformed input gets a 4xx response that names the field, never a 500."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 
-# The test client raises what a view raises, so a 500 of any kind fails these tests.
+# The test client re-raises exceptions of views, so a 500 fails these tests.
 pytestmark = pytest.mark.django_db
 
 fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -29,7 +29,7 @@ TEXT = st.text(max_size=40) | st.text("-0123456789abcdefABCDEF", max_size=40)
 
 
 def is_id(value):
-    """Return whether ``value`` is a positive whole number, or the text of one, as DRF reads them."""
+    """Return whether Django REST framework would accept ``value`` as a positive integer."""
     if isinstance(value, bool):
         return False
     with suppress(ValueError, OverflowError, TypeError):
@@ -82,7 +82,7 @@ class TestBodies:
         elif answer.status_code == 400 and "detail" not in answer.json():
             assert list(answer.json()) == ["pathway_id"]
         else:
-            # Python writes NaN and Infinity, which are no JSON.
+            # Python's json module writes NaN and Infinity, which are not JSON.
             assert (answer.status_code, "JSON parse error" in answer.json()["detail"]) == (400, True)
 
     @fuzz
@@ -108,7 +108,7 @@ class TestBodies:
     @example(body=b'{"username": "halima", "pathway_id": ' + b"9" * 5000 + b"}")
     @example(body=b'{"username": "halima", "pathway_id": NaN}')
     @pytest.mark.parametrize("name", ["send", "share"])
-    def test_what_is_no_json(self, client, program, pathway, name, body):
+    def test_invalid_json(self, client, program, pathway, name, body):
         answer = post(client, reverse(f"credit_pathways:{name}", args=[program.uuid]), body)
         assert answer.status_code == 400
         assert answer.json()
@@ -118,7 +118,7 @@ class TestBodies:
         answer = client.generic("POST", send_url, b'{"username": 1.5}', f"application/json; charset={charset}")
         assert (answer.status_code, list(answer.json())) == (400, ["pathway_id"])
 
-    def test_nothing_was_written(self, client, send_url):
+    def test_nothing_is_written(self, client, send_url):
         post(client, send_url, {"username": "halima"})
         assert not UserCreditPathway.objects.exists()
 
@@ -134,7 +134,7 @@ def test_ids_in_paths(client, path, uuid):
     quoted = "".join(f"%{byte:02x}" for byte in uuid.encode("utf-8", "surrogatepass"))
     for method in (client.get, client.post):
         answer = method(f"/records/{path.format(quoted)}", follow=False)
-        # A path of the app that has lost its id may be another's; one without its slash is redirected.
+        # A path without its id may be another URL's; a path without its slash is redirected.
         assert answer.status_code in {301, 400, 403, 404, 405, 415}
 
 
@@ -165,7 +165,7 @@ def test_the_query_of_a_record(client, program, query):
 
 
 def cursor(position):
-    """Return a forged cursor of a list's page."""
+    """Return a forged pagination cursor."""
     return base64.b64encode(urlencode({"p": position}).encode()).decode()
 
 
@@ -223,7 +223,7 @@ def test_a_bad_filter_is_named(client, name, value):
 
 @fuzz
 @given(values=st.lists(TEXT | st.integers().map(str), max_size=4))
-def test_the_pages_form(client, program, pathway, values):
+def test_the_form(client, program, pathway, values):
     encoded = [value.encode("utf-8", "surrogatepass") for value in values]
     answer = client.post(reverse("credit_pathways:request_credit", args=[program.uuid]), {"pathway": encoded})
     assert answer.status_code in {302, 400}

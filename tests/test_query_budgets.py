@@ -1,4 +1,4 @@
-"""How many statements a page or an endpoint may take, the record source's own on top; none grows with the data."""
+"""How many SQL statements each page and endpoint may execute, besides the record source's, with any amount of data."""
 
 import pytest
 from django.db import connection
@@ -10,20 +10,20 @@ from tests.support.record_source import EARNED, FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
+TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 
 
 def statements(call):
-    """Return the statements of ``call`` besides transaction control; session and user are among them."""
+    """Return the statements that ``call`` executes, including those for the session and the user."""
     with CaptureQueriesContext(connection) as captured:
-        answer = call()
-    assert answer.status_code in {200, 302}
-    return [query["sql"] for query in captured if not query["sql"].startswith(CONTROL)]
+        response = call()
+    assert response.status_code in {200, 302}
+    return [query["sql"] for query in captured if not query["sql"].startswith(TRANSACTION_CONTROL)]
 
 
 @pytest.fixture
-def more(learner, program, pathway, monkeypatch):
-    """Return a function that makes everything that could matter more."""
+def add_data(learner, program, pathway, monkeypatch):
+    """Return a function that adds many pathways, credit requests and courses."""
 
     def add():
         factories.PathwayFactory.create_batch(30, programs=[program])
@@ -35,7 +35,7 @@ def more(learner, program, pathway, monkeypatch):
 
 @pytest.fixture
 def calls(client, learner, program, pathway, relay, settings):
-    """What can be called, by name, for a record that is shared already."""
+    """Requests for a record that is already shared, by name."""
     settings.CREDIT_PATHWAYS_REQUEST_RATE = "1000/minute"
     shared = factories.ProgramCertRecordFactory(user=learner, program=program)
     body = {"username": "halima", "pathway_id": pathway.pk}
@@ -72,16 +72,16 @@ def calls(client, learner, program, pathway, relay, settings):
         ("credit requests", 10),
     ],
 )
-def test_budget(name, budget, calls, more, learner, program, pathway):
+def test_budget(name, budget, calls, add_data, learner, program, pathway):
     factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
     few = statements(calls[name])
-    more()
+    add_data()
     many = statements(calls[name])
     assert len(few) <= budget, few
     assert len(many) <= len(few), many
 
 
-def test_the_form_takes_as_many_for_each_pathway(client, learner, program, pathway, relay):
+def test_the_form_executes_as_many_statements_for_each_pathway(client, learner, program, pathway, relay):
     factories.ProgramCertRecordFactory(user=learner, program=program)
     others = factories.PathwayFactory.create_batch(4, programs=[program])
     url = reverse("credit_pathways:request_credit", args=[program.uuid])

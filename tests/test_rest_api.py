@@ -1,4 +1,4 @@
-"""The JSON endpoints. What becomes of a mail is in test_promises.py, malformed input in test_malformed.py."""
+"""The JSON endpoints. Delivery is tested in test_promises.py, malformed input in test_malformed.py."""
 
 import uuid
 from dataclasses import replace
@@ -8,13 +8,10 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
-from rest_framework.serializers import Serializer
 
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
-from credit_pathways.rest_api.serializers import GradeSerializer, PathwaySerializer, prepared
 from tests import factories
-from tests.support.record_source import EARNED, NO_RECORD, NOT_EARNED
+from tests.support.record_source import EARNED, NO_RECORD, FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,26 +25,26 @@ def post(client, name, program, **body):
 
 
 class TestSend:
-    def test_sends_and_says_so(self, client, program, pathway, relay):
+    def test_sends(self, client, program, pathway, relay):
         answer = post(client, "send", program, pathway_id=pathway.pk)
         row = UserCreditPathway.objects.get()
         assert (answer.status_code, answer.json()) == (200, {"id": row.pk, "status": "sent"})
-        assert (row.user.username, row.program, row.pathway, len(relay.mails)) == ("halima", program, pathway, 1)
+        assert (row.user.username, row.program, row.pathway, len(relay.messages)) == ("halima", program, pathway, 1)
 
-    def test_what_waits_for_a_transaction_is_accepted_as_pending(self, client, program, pathway, relay):
+    def test_the_request_is_pending_inside_a_transaction(self, client, program, pathway, relay):
         with transaction.atomic():
             answer = post(client, "send", program, pathway_id=pathway.pk)
-            assert (answer.status_code, answer.json()["status"], relay.mails) == (202, "pending", [])
+            assert (answer.status_code, answer.json()["status"], relay.messages) == (202, "pending", [])
         assert UserCreditPathway.objects.get().status == "sent"
 
-    def test_as_a_string_the_id_is_the_same(self, client, program, pathway, relay):
+    def test_the_id_as_a_string(self, client, program, pathway, relay):
         assert post(client, "send", program, pathway_id=str(pathway.pk)).status_code == 200
 
-    def test_several_at_once_are_a_row_and_a_mail_each(self, client, program, pathway, relay):
+    def test_several_pathways_are_one_row_and_one_email_each(self, client, program, pathway, relay):
         others = [factories.PathwayFactory(programs=[program]) for _number in range(4)]
         for each in [pathway, *others]:
             assert post(client, "send", program, pathway_id=each.pk).status_code == 200
-        assert (UserCreditPathway.objects.count(), len(relay.mails), ProgramCertRecord.objects.count()) == (5, 5, 1)
+        assert (UserCreditPathway.objects.count(), len(relay.messages), ProgramCertRecord.objects.count()) == (5, 5, 1)
 
     @pytest.mark.parametrize(
         "change", [{"status": "retired"}, {"email": ""}, {"programs": []}, {"pathway_type": "industry"}], ids=str
@@ -58,10 +55,10 @@ class TestSend:
         assert (answer.status_code, "pathway_id" in answer.json()["detail"]) == (404, True)
         assert not UserCreditPathway.objects.exists()
 
-    def test_one_that_does_not_exist_is_not_found(self, client, program):
+    def test_an_unknown_pathway_is_not_found(self, client, program):
         assert post(client, "send", program, pathway_id=2**63 - 1).status_code == 404
 
-    def test_one_of_another_site_is_not_found(self, client, program):
+    def test_a_pathway_of_another_site_is_not_found(self, client, program):
         pathway = factories.PathwayFactory(programs=[program], site=factories.SiteFactory())
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 404
 
@@ -75,16 +72,16 @@ class TestShare:
 
 
 @pytest.mark.parametrize("name", ["send", "share"])
-class TestWhoMay:
-    def test_a_stranger_may_not_and_is_not_redirected(self, name, client, program, pathway):
+class TestPermissions:
+    def test_anonymous_users_are_refused(self, name, client, program, pathway):
         client.logout()
         assert post(client, name, program, pathway_id=pathway.pk).status_code == 403
 
-    def test_only_the_learner_may_staff_included(self, name, client, program, pathway, learner, relay):
+    def test_staff_cannot_act_for_the_learner(self, name, client, program, pathway, learner, relay):
         client.force_login(factories.UserFactory(is_staff=True, is_superuser=True))
         answer = post(client, name, program, pathway_id=pathway.pk)
         assert (answer.status_code, "username" in answer.json()["detail"]) == (403, True)
-        assert (relay.mails, ProgramCertRecord.objects.count()) == ([], 0)
+        assert (relay.messages, ProgramCertRecord.objects.count()) == ([], 0)
 
     @pytest.mark.parametrize("username", [" halima", "halima ", "Halima"])
     def test_the_username_has_to_be_exact(self, name, username, client, program, pathway):
@@ -97,7 +94,7 @@ class TestWhoMay:
         program = factories.ProgramFactory(site=factories.SiteFactory())
         assert post(client, name, program, pathway_id=pathway.pk).status_code == 404
 
-    def test_without_a_record_there_is_nothing(self, name, client, program, pathway):
+    def test_without_a_record(self, name, client, program, pathway):
         client.force_login(factories.UserFactory(username=NO_RECORD))
         answer = post(client, name, program, pathway_id=pathway.pk, username=NO_RECORD)
         assert (answer.status_code, ProgramCertRecord.objects.count()) == (404, 0)
@@ -125,7 +122,7 @@ class TestWhoMay:
 
 
 class TestFloodGuard:
-    def test_it_counts_every_way_together_and_says_when_to_try_again(self, client, program, pathway, relay, settings):
+    def test_counts_every_way_of_requesting_and_sharing(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "3/minute"
         assert post(client, "share", program).status_code == 201
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 200
@@ -133,15 +130,15 @@ class TestFloodGuard:
         answer = post(client, "send", program, pathway_id=pathway.pk)
         assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 60) == (429, True)
         assert post(client, "share", program).status_code == 429
-        assert UserCreditPathway.objects.count() == len(relay.mails) == 2
+        assert UserCreditPathway.objects.count() == len(relay.messages) == 2
 
-    def test_it_counts_each_learner_alone(self, client, program, pathway, relay, settings):
+    def test_counts_each_learner_separately(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 200
         client.force_login(factories.UserFactory(username="dario"))
         assert post(client, "send", program, pathway_id=pathway.pk, username="dario").status_code == 200
 
-    def test_a_rate_that_was_lowered_meanwhile_says_when_too(self, client, program, settings):
+    def test_retry_after_a_lowered_rate(self, client, program, settings):
         for _time in range(10):
             post(client, "share", program)
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "3/minute"
@@ -152,7 +149,7 @@ class TestFloodGuard:
         settings.CREDIT_PATHWAYS_REQUEST_RATE = None
         assert {post(client, "send", program, pathway_id=pathway.pk).status_code for _time in range(20)} == {200}
 
-    def test_the_default_is_fifteen_a_minute(self, client, program):
+    def test_the_default_is_fifteen_per_minute(self, client, program):
         assert [post(client, "share", program).status_code for _time in range(16)] == [201] + [200] * 14 + [429]
 
     def test_earlier_rows_do_not_count(self, client, program, pathway, relay, learner):
@@ -160,39 +157,11 @@ class TestFloodGuard:
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 200
 
 
-class Key:
-    """As an opaque key of Open edX: no text, but printed as one."""
+class OpaqueKey:
+    """Like Open edX's course keys: not a string, but printed as one."""
 
     def __str__(self):
         return "course-v1:N+P+1"
-
-
-class TestShapes:
-    """What the serializers give by hand is what their fields, which the schema shows, would give."""
-
-    @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
-    @pytest.mark.parametrize(
-        "course",
-        [
-            EARNED,
-            NOT_EARNED,
-            replace(EARNED, course_id=Key(), percent_grade=Decimal("0.914")),
-            replace(EARNED, attempts=None, letter_grade=None, school=None),
-        ],
-    )
-    def test_a_grade(self, course, zone):
-        shape = prepared(GradeSerializer)  # made in whatever zone came first
-        with timezone.override(zone):
-            by_hand = shape.to_representation(course)
-            assert by_hand == Serializer.to_representation(GradeSerializer(), course)
-        assert type(by_hand["course_id"]) is str
-        assert type(by_hand["percent_grade"]) in {float, type(None)}
-
-    def test_a_pathway(self, pathway):
-        row = type(pathway).objects.values(*PathwaySerializer.COLUMNS).get()
-        by_hand = PathwaySerializer().to_representation(row)
-        always = {"status": "", "is_active": True}
-        assert by_hand == Serializer.to_representation(PathwaySerializer(), {**row, **always})
 
 
 class TestProgramRecords:
@@ -263,7 +232,25 @@ class TestProgramRecords:
             "records_help_url": "",
         }
 
-    def test_public_record_tells_strangers_less(self, client, program, pathway, learner):
+    @pytest.mark.parametrize(
+        ("zone", "issue_date"), [("UTC", "2026-06-15T00:00:00Z"), ("Asia/Kathmandu", "2026-06-15T05:45:00+05:45")]
+    )
+    def test_grades_of_other_types(self, zone, issue_date, client, program, monkeypatch, settings):
+        settings.TIME_ZONE = zone
+        course = replace(EARNED, course_id=OpaqueKey(), percent_grade=Decimal("0.914"), attempts=None, school=None)
+        monkeypatch.setattr(FixedRecordSource, "courses", [course])
+        [grade] = client.get(url("api-records-detail", program.uuid)).json()["record"]["grades"]
+        assert grade == {
+            "name": "Probability",
+            "school": None,
+            "attempts": None,
+            "course_id": "course-v1:N+P+1",
+            "issue_date": issue_date,
+            "percent_grade": 0.914,
+            "letter_grade": "A",
+        }
+
+    def test_public_record(self, client, program, pathway, learner):
         shared = factories.ProgramCertRecordFactory(user=learner, program=program)
         client.logout()
         answer = client.get(url("api-records-detail", shared.uuid), {"is_public": "true"})
@@ -278,12 +265,12 @@ class TestProgramRecords:
         data = client.get(url("api-records-detail", program.uuid)).json()
         assert data["record"]["shared_program_record_uuid"] is None
 
-    def test_strangers_are_refused(self, client, program):
+    def test_anonymous_users_are_refused(self, client, program):
         client.logout()
         assert client.get(url("api-records-list")).status_code == 403
         assert client.get(url("api-records-detail", program.uuid)).status_code == 403
 
-    def test_each_uuid_opens_its_own_kind(self, client, program, learner):
+    def test_a_uuid_of_the_other_kind_is_not_found(self, client, program, learner):
         shared = factories.ProgramCertRecordFactory(user=learner, program=program)
         assert client.get(url("api-records-detail", shared.uuid)).status_code == 404
         assert client.get(url("api-records-detail", program.uuid), {"is_public": "true"}).status_code == 404
@@ -291,8 +278,8 @@ class TestProgramRecords:
 
     @pytest.mark.parametrize("is_staff", [False, True])
     @pytest.mark.parametrize("name", ["api-records-list", "api-records-detail"])
-    def test_nobody_reads_anothers_by_username(self, name, is_staff, client, program, learner):
-        """Credentials lets staff do so; their own record in its place would be taken for the learner's."""
+    def test_the_username_parameter_must_be_the_users_own(self, name, is_staff, client, program, learner):
+        """Credentials lets staff read a learner's record this way. Here they would mistake their own record for it."""
         learner.is_staff = learner.is_superuser = is_staff
         learner.save()
         address = url(name, program.uuid) if name.endswith("detail") else url(name)
@@ -300,7 +287,7 @@ class TestProgramRecords:
         assert client.get(address, {"username": "halima"}).status_code == 200
         assert client.get(address, {"username": ""}).status_code == 200
 
-    def test_a_public_record_is_everybodys(self, program, learner):
+    def test_the_username_parameter_of_a_public_record(self, program, learner):
         shared = factories.ProgramCertRecordFactory(program=program, user=learner)
         query = {"is_public": "true", "username": "dario"}
         assert Client().get(url("api-records-detail", shared.uuid), query).status_code == 200

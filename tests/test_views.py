@@ -1,4 +1,4 @@
-"""The pages, without JavaScript. What becomes of a mail is in test_promises.py."""
+"""The pages, without JavaScript. Delivery is tested in test_promises.py."""
 
 import re
 import uuid
@@ -43,7 +43,7 @@ class TestIndex:
         assert url("program_record", program) in parse(page).hrefs
         assert "Statistics" in page.content.decode()
 
-    def test_says_so_when_there_are_none(self, nobody, program):
+    def test_an_empty_list_is_explained(self, nobody, program):
         assert "No program records yet" in nobody.get(reverse("credit_pathways:index")).content.decode()
 
 
@@ -57,14 +57,14 @@ class TestProgramRecordPage:
     @pytest.mark.parametrize(
         ("attribute", "value", "words"), [("completed", True, "Completed"), ("courses", (), "Not earned yet")]
     )
-    def test_says_how_far_the_learner_got(self, attribute, value, words, client, program, monkeypatch):
+    def test_shows_the_progress(self, attribute, value, words, client, program, monkeypatch):
         monkeypatch.setattr(FixedRecordSource, attribute, value)
         assert words in parse(client.get(url("program_record", program))).text
 
     def test_offers_the_requestable_pathways(self, client, program, pathway):
         factories.PathwayFactory(programs=[program], status="retired")
         page = parse(client.get(url("program_record", program)))
-        assert [(box["name"], box["value"]) for box in page.boxes] == [("pathway", str(pathway.pk))]
+        assert [(box["name"], box["value"]) for box in page.checkboxes] == [("pathway", str(pathway.pk))]
         assert {"Request credit", "Send"} <= set(page.buttons)
 
     def test_offers_the_same_whatever_was_requested(self, client, program, pathway, relay):
@@ -75,7 +75,7 @@ class TestProgramRecordPage:
             )
         client.post(url("request_credit", program), {"pathway": pathway.pk})
         client.get(url("program_record", program))
-        assert parse(client.get(url("program_record", program))).boxes == before.boxes
+        assert parse(client.get(url("program_record", program))).checkboxes == before.checkboxes
 
     def test_without_pathways_there_is_no_button(self, client, program):
         page = parse(client.get(url("program_record", program)))
@@ -85,7 +85,7 @@ class TestProgramRecordPage:
     def test_is_not_cached(self, client, program):
         assert "no-store" in client.get(url("program_record", program))["Cache-Control"]
 
-    def test_links_are_those_of_the_site_that_the_pages_are_on(self, client, program):
+    def test_links_to_the_index(self, client, program):
         assert reverse("credit_pathways:index") in parse(client.get(url("program_record", program))).hrefs
 
 
@@ -93,8 +93,8 @@ class TestProgramRecordPage:
     ("method", "name"),
     [("get", "program_record"), ("post", "request_credit"), ("post", "share_link"), ("post", "revoke")],
 )
-class TestWhoMay:
-    def test_a_stranger_logs_in_first(self, method, name, client, program, pathway):
+class TestPermissions:
+    def test_anonymous_users_log_in_first(self, method, name, client, program, pathway):
         client.logout()
         answer = getattr(client, method)(url(name, program))
         assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
@@ -106,7 +106,7 @@ class TestWhoMay:
         program = factories.ProgramFactory(site=factories.SiteFactory())
         assert getattr(client, method)(url(name, program)).status_code == 404
 
-    def test_after_the_login_comes_the_page(self, method, name, client, program, pathway, learner):
+    def test_redirects_to_the_page_after_login(self, method, name, client, program, pathway, learner):
         client.logout()
         login = getattr(client, method)(url(name, program)).url
         client.force_login(learner)
@@ -135,25 +135,25 @@ class TestRequestCredit:
             ("success", "Diploma: your request was sent to Lakeside."),
             ("success", "Master of Science: your request was sent to Northfield University."),
         ]
-        assert len(relay.mails) == UserCreditPathway.objects.count() == 2
+        assert len(relay.messages) == UserCreditPathway.objects.count() == 2
 
-    def test_what_waits_for_a_transaction_has_not_left_yet(self, client, program, pathway, relay):
+    def test_the_request_is_pending_inside_a_transaction(self, client, program, pathway, relay):
         with transaction.atomic():
             answer = client.post(url("request_credit", program), {"pathway": pathway.pk})
         [(level, text)] = said(answer)
         assert (level, "is recorded. Its email has not left yet." in text) == ("info", True)
 
-    def test_ticking_nothing(self, client, program, pathway):
+    def test_choosing_nothing(self, client, program, pathway):
         assert said(client.post(url("request_credit", program)))[0][1].startswith("Nothing was sent: choose")
 
-    def test_a_pathway_that_takes_no_requests_any_more_does_not_stop_the_others(self, client, program, pathway, relay):
+    def test_a_pathway_that_is_not_requestable_does_not_stop_the_others(self, client, program, pathway, relay):
         gone = factories.PathwayFactory(programs=[program], status="retired")
         answer = client.post(url("request_credit", program), {"pathway": [gone.pk, pathway.pk]})
         assert [level for level, _text in said(answer)] == ["success", "warning"]
         assert said(answer)[1][1].endswith("Nothing was sent to it.")
-        assert len(relay.mails) == 1
+        assert len(relay.messages) == 1
 
-    def test_any_number_of_unknown_choices_is_one_message(self, client, program, pathway):
+    def test_unknown_pathways_share_one_message(self, client, program, pathway):
         answer = client.post(url("request_credit", program), {"pathway": range(10**6, 10**6 + 500)})
         [(level, text)] = said(answer)
         assert (level, text[:19]) == ("warning", "500 of your choices")
@@ -161,7 +161,7 @@ class TestRequestCredit:
     @pytest.mark.parametrize(
         ("wait", "words"), [(1, "1 second."), (120, "120 seconds."), (121, "3 minutes."), (86_400, "1 day.")]
     )
-    def test_the_flood_guard_says_when(self, wait, words, client, program, pathway, monkeypatch):
+    def test_the_flood_guard_shows_when_to_try_again(self, wait, words, client, program, pathway, monkeypatch):
         monkeypatch.setattr("credit_pathways.views.seconds_to_wait", lambda _request: wait)
         [(_level, text)] = said(client.post(url("request_credit", program), {"pathway": pathway.pk}))
         assert text.replace("\xa0", " ").endswith(f"Nothing was done. Try again in {words}")
@@ -176,7 +176,7 @@ class TestRequestCredit:
         assert 50 <= seconds <= 60
 
     @pytest.mark.parametrize("value", ["x", "", "0", "-1", "1.5", "9" * 30, "9" * 5000, "1;2", "²", "\x00"])
-    def test_what_is_no_id_is_a_bad_request_that_names_the_field(self, value, client, program, pathway):
+    def test_an_invalid_id_is_a_bad_request_that_names_the_field(self, value, client, program, pathway):
         answer = client.post(url("request_credit", program), {"pathway": [pathway.pk, value]})
         assert (answer.status_code, answer.content[:8]) == (400, b"pathway:")
         assert not UserCreditPathway.objects.exists()
@@ -189,47 +189,47 @@ class TestRequestCredit:
 
 class TestTryAgain:
     def again(self, client, program):
-        """Press the first button beside a message."""
+        """Press the "Try again" button beside a message."""
         page = parse(client.get(url("program_record", program)))
-        _form, attributes, hidden = page.form_sent_by("Try again")
+        _form, attributes, hidden = page.form_submitted_by("Try again")
         return client.post(attributes["action"], hidden)
 
-    def test_beside_what_failed_and_nothing_else(self, client, program, pathway, relay):
+    def test_offered_beside_a_failed_request_only(self, client, program, pathway, relay):
         refused = factories.PathwayFactory(name="Evening", programs=[program])
-        relay.answers["RCPT"] = "550 No"
+        relay.replies["RCPT"] = "550 No"
         client.post(url("request_credit", program), {"pathway": refused.pk})
-        relay.answers.clear()
+        relay.replies.clear()
         assert said(self.again(client, program))[-1] == ("success", f"Evening: {SENT} {refused.org_name}.")
         assert "Try again" not in parse(client.get(url("program_record", program))).buttons
         assert [row.status for row in UserCreditPathway.objects.order_by("pk")] == ["failed", "sent"]
 
-    def test_beside_what_the_flood_guard_stopped(self, client, program, pathway, relay, settings):
+    def test_offered_beside_a_throttled_request(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/hour"
         client.post(url("share_link", program))
         client.post(url("request_credit", program), {"pathway": pathway.pk})
         settings.CREDIT_PATHWAYS_REQUEST_RATE = None
         assert said(self.again(client, program))[-1][0] == "success"
 
-    def test_the_page_of_another_program_does_not_offer_it(self, client, program, pathway, relay):
+    def test_not_offered_on_the_page_of_another_program(self, client, program, pathway, relay):
         other = factories.ProgramFactory(title="Robotics")
         pathway.programs.add(other)
-        relay.answers["RCPT"] = "550 No"
+        relay.replies["RCPT"] = "550 No"
         client.post(url("request_credit", program), {"pathway": pathway.pk})
         page = parse(client.get(url("program_record", other)))
         assert len(page.messages) == 1
         assert "Try again" not in page.buttons
 
-    def test_a_message_of_the_host_has_no_button(self, client, program, pathway, rf):
+    def test_not_offered_beside_other_messages(self, client, program, pathway, rf):
         client.post(url("revoke", program))
         page = parse(client.get(url("program_record", program)))
         assert len(page.messages) == 1
         assert "Try again" not in page.buttons
 
-    def test_only_what_would_have_done_something_was_not_done(self, client, program):
+    def test_a_logged_out_get_adds_no_message(self, client, program):
         client.logout()
         assert said(client.get(url("request_credit", program))) == []
 
-    def test_after_the_session_ended_the_learner_is_told_that_nothing_was_done(self, client, program, pathway, learner):
+    def test_a_logged_out_post_adds_a_message(self, client, program, pathway, learner):
         client.logout()
         client.post(url("request_credit", program), {"pathway": pathway.pk})
         client.force_login(learner)
@@ -241,13 +241,13 @@ class TestTryAgain:
 class TestCreditRequests:
     URL = reverse_lazy("credit_pathways:credit_requests")
 
-    def test_lists_ones_own_newest_first_in_words(self, client, program, pathway, learner):
+    def test_lists_own_requests_newest_first(self, client, program, pathway, learner):
         factories.UserCreditPathwayFactory(program=program, pathway=pathway)
         for status, of in (("failed", program), ("sent", None), ("pending", program)):
             factories.UserCreditPathwayFactory(user=learner, program=of, pathway=pathway, status=status)
         [_head, *rows] = parse(client.get(self.URL)).rows
         institution = "Northfield UniversityMaster of Science"
-        # A row's own heading, the institution, comes first here.
+        # Page.rows lists the heading of each row, the institution, first.
         assert [(row[0], row[2], row[3]) for row in rows] == [
             (institution, "Statistics", "Waiting to be sent"),
             (institution, "not recorded", "Sent"),
@@ -255,7 +255,7 @@ class TestCreditRequests:
         ]
         assert not parse(client.get(self.URL)).buttons
 
-    def test_fifty_to_a_page(self, client, program, pathway, learner):
+    def test_fifty_requests_on_a_page(self, client, program, pathway, learner):
         factories.UserCreditPathwayFactory.create_batch(101, user=learner, program=program, pathway=pathway)
         pages = [parse(client.get(self.URL, {"page": number})) for number in (1, 2, 3)]
         assert [len(page.rows) - 1 for page in pages] == [50, 50, 1]
@@ -266,10 +266,10 @@ class TestCreditRequests:
         ]
 
     @pytest.mark.parametrize("page", ["0", "2", "x", "-1", "\x00"])
-    def test_a_page_that_is_not_there(self, page, client):
+    def test_an_invalid_page_is_not_found(self, page, client):
         assert client.get(self.URL, {"page": page}).status_code == 404
 
-    def test_the_time_is_told_in_full(self, client, program, pathway, learner, settings):
+    def test_times_are_local_and_name_their_time_zone(self, client, program, pathway, learner, settings):
         row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
         type(row).objects.update(created=datetime(2026, 6, 15, 15, tzinfo=UTC))
         settings.TIME_ZONE = "America/Bogota"
@@ -278,7 +278,7 @@ class TestCreditRequests:
         assert "times are those of America/Bogota" in page.text
 
     @pytest.mark.parametrize("name", ["index", "credit_requests"])
-    def test_what_one_learner_reads_is_not_kept(self, name, client):
+    def test_lists_are_not_cached(self, name, client):
         assert "no-store" in client.get(reverse(f"credit_pathways:{name}"))["Cache-Control"]
 
     def test_needs_a_login(self, client):
@@ -298,7 +298,7 @@ class TestSharing:
         assert not ProgramCertRecord.objects.exists()
         assert "Create a link" in parse(client.get(url("program_record", program))).buttons
 
-    def test_what_the_institutions_will_get_is_shown_before(self, client, program, pathway):
+    def test_the_dialog_previews_what_institutions_get(self, client, program, pathway):
         before = parse(client.get(url("program_record", program)))
         shown = before.text_of(before.opened_by("Request credit"))
         assert "your name: Halima Khan" in shown
@@ -312,7 +312,7 @@ class TestSharing:
         assert "cannot be unsent" in dialog
         assert "links that you sent to institutions stop working too" in page.text_of(page.opened_by("Stop sharing"))
 
-    def test_who_has_neither_name_nor_address_is_told_so(self, client, program, pathway, learner):
+    def test_the_dialog_without_a_full_name_and_an_email_address(self, client, program, pathway, learner):
         type(learner).objects.update(first_name="", last_name="", email="")
         page = parse(client.get(url("program_record", program)))
         shown = page.text_of(page.opened_by("Request credit"))
@@ -334,7 +334,7 @@ class TestPublicRecord:
         return factories.ProgramCertRecordFactory(user=learner, program=program)
 
     @pytest.mark.parametrize("name", ["public_record", "public_record_csv"])
-    def test_everyone_who_has_the_link_may_read_it(self, name, client, shared):
+    def test_anyone_with_the_link_can_read_it(self, name, client, shared):
         client.logout()
         answer = client.get(url(name, shared))
         text = answer.content.decode()
@@ -343,7 +343,7 @@ class TestPublicRecord:
         assert "home.example" not in text
 
     @pytest.mark.parametrize("name", ["public_record", "public_record_csv", "api-records-detail"])
-    def test_it_is_listed_nowhere_and_cached_nowhere(self, name, client, shared):
+    def test_is_neither_indexed_nor_cached(self, name, client, shared):
         answer = client.get(url(name, shared), {"is_public": "true"})
         assert "noindex" in answer["X-Robots-Tag"]
         if name == "public_record":
@@ -352,24 +352,24 @@ class TestPublicRecord:
         assert answer["Referrer-Policy"] == "no-referrer"
         assert "no-store" in answer["Cache-Control"]
 
-    def test_a_learner_without_a_name_stays_nameless(self, client, shared, learner):
+    def test_a_learner_without_a_full_name_is_not_named(self, client, shared, learner):
         type(learner).objects.update(first_name="", last_name="")
         text = client.get(url("public_record", shared)).content.decode()
         assert ("name not given" in text, "halima" in text) == (True, False)
 
     @pytest.mark.parametrize("name", ["public_record", "public_record_csv"])
-    def test_the_link_is_dead_at_once_when_it_is_withdrawn(self, name, client, shared, program):
+    def test_the_link_is_dead_after_revoking(self, name, client, shared, program):
         client.post(url("revoke", program))
         client.post(url("share_link", program))
         gone = client.get(url(name, shared))
         assert (gone.status_code, "ask the learner for a new one" in gone.content.decode()) == (404, True)
         assert ("Statistics" in gone.content.decode(), gone["X-Robots-Tag"]) == (False, "noindex, nofollow")
 
-    def test_says_where_it_is_for_paper_does_not_tell(self, client, shared):
+    def test_shows_its_own_address(self, client, shared):
         page = parse(client.get(url("public_record", shared)))
         assert f"https://example.com/records/programs/shared/{shared.uuid}/" in page.text
 
-    def test_it_names_no_institution(self, client, shared, pathway):
+    def test_names_no_institutions(self, client, shared, pathway):
         type(pathway).objects.update(org_name="Lakeside Institute")
         for name in ("public_record", "api-records-detail"):
             text = client.get(url(name, shared), {"is_public": "true"}).content.decode()
@@ -381,15 +381,15 @@ class TestPublicRecord:
         for other in ("x" * 32, shared.uuid.hex[:-1], f"{shared.uuid}0"):
             assert client.get(f"/records/programs/shared/{other}/").status_code == 404
 
-    def test_a_host_name_that_is_no_site(self, client, shared, settings):
+    def test_an_unknown_host_name_is_not_found(self, client, shared, settings):
         del settings.SITE_ID
         settings.ALLOWED_HOSTS = ["*"]
         assert client.get(url("public_record", shared), headers={"host": "nowhere.example"}).status_code == 404
         assert client.get(url("public_record", shared), headers={"host": "example.com"}).status_code == 200
 
 
-def test_nothing_moves():
-    """For those who ask for reduced motion, and so for everybody (WCAG 2.3.3)."""
+def test_no_animations():
+    """Users who prefer reduced motion get it, because everyone does (WCAG 2.3.3)."""
     folder = Path(credit_pathways.__file__).parent / "static/credit_pathways"
     styles = [path.read_text() for path in folder.rglob("*.css")]
     assert len(styles) == 2

@@ -12,37 +12,34 @@ from django_filters.rest_framework import FilterSet
 
 from ..models import MAX_ID, UserCreditPathway, UserCreditPathwayQuerySet
 
-#: Far from where a date of a time zone would leave the calendar.
-FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_DATES: dict[str, Any] = {"validators": [MinValueValidator(FIRST), MaxValueValidator(LAST)]}
+# Far enough from the limits of Python's and the databases' calendars that converting time zones cannot overflow them.
+MIN_DATETIME, MAX_DATETIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_IN_RANGE: dict[str, Any] = {"validators": [MinValueValidator(MIN_DATETIME), MaxValueValidator(MAX_DATETIME)]}
 
 
 def is_datetime(text: Any) -> bool:
-    """Return whether ``text`` is what a moment of the last and the next centuries is printed as."""
+    """Return whether ``text`` is an aware datetime between ``MIN_DATETIME`` and ``MAX_DATETIME``."""
     try:
-        moment = parse_datetime(str(text))
-        return moment is not None and FIRST <= moment <= LAST
+        value = parse_datetime(str(text))
+        return value is not None and MIN_DATETIME <= value <= MAX_DATETIME
     except (TypeError, ValueError, OverflowError):  # no time zone, or no such day
         return False
 
 
 class CreditRequestFilter(FilterSet):
-    """By program, pathway, status, user, and when they were requested."""
+    """Filters by program, pathway, status, user, and when credit was requested."""
 
-    program = django_filters.UUIDFilter(method="of_program", label="uuid of the program")
+    program = django_filters.UUIDFilter(method="filter_program", label="uuid of the program")
     pathway = django_filters.NumberFilter(field_name="pathway_id", min_value=1, max_value=MAX_ID, decimal_places=0)
     user = django_filters.CharFilter(field_name=f"user__{get_user_model().USERNAME_FIELD}", label="username")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_DATES)
-    created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_DATES)
+    created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_IN_RANGE)
+    created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_IN_RANGE)
 
     class Meta:
-        """The status has the model's choices."""
-
         model = UserCreditPathway
         fields = ("status",)
 
-    def of_program(
-        self, requests: UserCreditPathwayQuerySet, name: str, program_uuid: UUID
+    def filter_program(
+        self, queryset: UserCreditPathwayQuerySet, name: str, program_uuid: UUID
     ) -> UserCreditPathwayQuerySet:
-        """Return the requests for the program."""
-        return requests.of_program(program_uuid)
+        return queryset.of_program(program_uuid)

@@ -1,4 +1,4 @@
-"""Reading request bodies."""
+"""Parsers of request bodies."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -8,12 +8,12 @@ from rest_framework.parsers import JSONParser
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON in UTF-8 (RFC 8259, 8.1); a body nested too deep for Python to read is a bad request, not an error."""
+    """Parses JSON as UTF-8, whatever the charset parameter says (RFC 8259, section 8.1)."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Parse the body, or raise ``ParseError``."""
+        """Parse the body. Raise ``ParseError`` also if it is nested too deeply for Python's recursion limit."""
         try:
             return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
         except RecursionError:

@@ -1,8 +1,7 @@
-"""The shapes of the JSON, as the Open edX Learner Record front end expects them (design, "URLs")."""
+"""Serializers. The program records have the shape that the Open edX Learner Record front end expects."""
 
-from collections.abc import Callable, Mapping
-from functools import cache, cached_property
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 from django.template.defaultfilters import slugify
 from rest_framework import serializers
@@ -10,44 +9,29 @@ from rest_framework import serializers
 from ..models import MAX_ID, Pathway, UserCreditPathway
 from ..records import CourseResult, ProgramRecord
 
-S = TypeVar("S", bound=serializers.Serializer)
-
-
-@cache
-def prepared(shape: type[S]) -> S:
-    """
-    Return the process's one instance of a serializer, for its ``to_representation``, which keeps nothing.
-
-    Django REST framework copies each field of each new instance, which takes longer than all that the instance does.
-    For ``run_validation`` too where no field has limits: the first message about one is kept, in its language.
-    """
-    return shape()
-
 
 class ShareSerializer(serializers.Serializer[Any]):
-    """The body of ``share``."""
+    """The request body of ``share``."""
 
-    username = serializers.CharField(trim_whitespace=False, help_text="The requesting learner's own.")
+    username = serializers.CharField(trim_whitespace=False, help_text="The username of the requesting user.")
 
 
 class SendSerializer(ShareSerializer):
-    """The body of ``send``."""
+    """The request body of ``send``."""
 
     pathway_id = serializers.IntegerField(min_value=1, max_value=MAX_ID)
 
 
 class SentSerializer(serializers.ModelSerializer[UserCreditPathway]):
-    """What became of a request."""
+    """A credit request and whether its email was sent."""
 
     class Meta:
-        """The row's id and status."""
-
         model = UserCreditPathway
         fields = ("id", "status")
 
 
 class SharedSerializer(serializers.Serializer[Any]):
-    """The public link."""
+    """The public link of a shared program record."""
 
     url = serializers.URLField()
 
@@ -63,7 +47,7 @@ class ProgramSummarySerializer(serializers.Serializer[ProgramRecord]):
 
 
 class ProgramListSerializer(serializers.Serializer[Any]):
-    """The learner's list."""
+    """The learner's program records."""
 
     enrolled_programs = ProgramSummarySerializer(many=True)
 
@@ -77,10 +61,10 @@ class LearnerSerializer(serializers.Serializer[Any]):
 
 
 class ProgramSerializer(serializers.Serializer[ProgramRecord]):
-    """The program and how far the learner got in it."""
+    """The program and the learner's progress in it."""
 
     name = serializers.CharField(source="program.title")
-    type = serializers.SerializerMethodField()
+    type = serializers.SerializerMethodField(help_text="The type as a slug, such as micromasters.")
     type_name = serializers.CharField(source="program.type")
     completed = serializers.BooleanField(source="progress.completed")
     empty = serializers.BooleanField()
@@ -88,11 +72,10 @@ class ProgramSerializer(serializers.Serializer[ProgramRecord]):
     school = serializers.CharField(source="program.school")
 
     def get_type(self, record: ProgramRecord) -> str:
-        """Return the type as a slug, such as ``micromasters``."""
         return slugify(record.program.type)
 
 
-class GradeSerializer(serializers.Serializer[Any]):
+class GradeSerializer(serializers.Serializer[CourseResult]):
     """The learner's best result in one course."""
 
     name = serializers.CharField()
@@ -100,40 +83,30 @@ class GradeSerializer(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     course_id = serializers.CharField()
     issue_date = serializers.DateTimeField(allow_null=True)
-    percent_grade = serializers.FloatField(allow_null=True, help_text="A fraction, 0 to 1.")
+    percent_grade = serializers.FloatField(allow_null=True, help_text="A fraction from 0 to 1.")
     letter_grade = serializers.CharField()
 
-    @cached_property
-    def _converters(self) -> list[tuple[str, Callable[[Any], Any]]]:
-        return [(name, field.to_representation) for name, field in self.fields.items()]
 
-    def to_representation(self, course: CourseResult) -> dict[str, Any]:
-        """Return the fields, as the superclass would, which looks for more than attributes and takes twice as long."""
-        return {
-            name: None if (value := getattr(course, name)) is None else convert(value)
-            for name, convert in self._converters
-        }
-
-
-class PathwaySerializer(serializers.Serializer[Mapping[str, Any]]):
+class PathwaySerializer(serializers.ModelSerializer[Pathway]):
     """A requestable pathway. ``status`` is always empty, whatever was requested before (ADR 0001)."""
 
-    #: What is read of it.
-    COLUMNS = ("name", "id", "pathway_type")
+    status = serializers.SerializerMethodField()
+    is_active = serializers.SerializerMethodField(help_text="Always true: only requestable pathways are listed.")
 
-    name = serializers.CharField(read_only=True)
-    id = serializers.IntegerField(read_only=True)
-    status = serializers.CharField(read_only=True)
-    is_active = serializers.BooleanField(read_only=True)
-    pathway_type = serializers.ChoiceField(Pathway.Type.choices, read_only=True)
+    class Meta:
+        model = Pathway
+        fields = ("name", "id", "pathway_type", "status", "is_active")
+        read_only_fields = fields
 
-    def to_representation(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a row of ``COLUMNS``; it is active, for one that is not requestable is not listed."""
-        return {**row, "status": "", "is_active": True}
+    def get_status(self, pathway: Pathway) -> str:
+        return ""
+
+    def get_is_active(self, pathway: Pathway) -> bool:
+        return True
 
 
 class RecordSerializer(serializers.Serializer[Any]):
-    """The program record."""
+    """The contents of a program record."""
 
     learner = LearnerSerializer()
     program = ProgramSerializer()
@@ -144,7 +117,7 @@ class RecordSerializer(serializers.Serializer[Any]):
 
 
 class ProgramRecordSerializer(serializers.Serializer[Any]):
-    """A program record, the learner's own or a public one."""
+    """A program record, either the learner's own or a public one."""
 
     record = RecordSerializer()
     is_public = serializers.BooleanField()
@@ -152,16 +125,24 @@ class ProgramRecordSerializer(serializers.Serializer[Any]):
     records_help_url = serializers.CharField(allow_blank=True)
 
 
-class RecordQuerySerializer(serializers.Serializer[Any]):
-    """The query string of the program record."""
+@cache
+def program_record_serializer() -> ProgramRecordSerializer:
+    """
+    Return the instance of ``ProgramRecordSerializer`` that all requests share; call its ``to_representation``.
 
-    is_public = serializers.BooleanField(
-        default=False, help_text="Whether the uuid is a shared program record's; no login is needed then."
-    )
+    Django REST framework copies every field for every new instance, which takes longer than serializing a record.
+    """
+    return ProgramRecordSerializer()
+
+
+class RecordQuerySerializer(serializers.Serializer[Any]):
+    """The query string of the program record endpoint."""
+
+    is_public = serializers.BooleanField(default=False, help_text="The uuid is a public link, which needs no login.")
 
 
 class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
-    """A credit request, as it was recorded. ``program`` fields are null in rows from before programs were."""
+    """A credit request. ``program`` and ``program_uuid`` are null in rows written before programs were recorded."""
 
     username = serializers.CharField(source="user.get_username")
     pathway = serializers.CharField(source="pathway.name")
@@ -170,8 +151,6 @@ class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
     program_uuid = serializers.UUIDField(source="program.uuid", allow_null=True, default=None)
 
     class Meta:
-        """The row, with the names of what it points at."""
-
         model = UserCreditPathway
         fields = (
             "id", "username", "pathway_id", "pathway", "institution", "program_uuid", "program", "status", "created",

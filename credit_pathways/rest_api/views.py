@@ -1,4 +1,4 @@
-"""The JSON endpoints. Each parses, calls the api, and answers; who the user is, the host's classes say."""
+"""The JSON endpoints. The host configures authentication (``DEFAULT_AUTHENTICATION_CLASSES``)."""
 
 from functools import cached_property
 from typing import Any
@@ -23,52 +23,55 @@ from ..decorators import unlisted_and_uncached
 from ..links import public_record_url
 from ..models import Learner, Pathway, UserCreditPathway
 from ..records import ProgramRecord
-from ..shortcuts import current_site, program_or_404, public_record_or_404, record_or_404
+from ..shortcuts import get_program_or_404, get_public_record_or_404, get_record_or_404, get_site_or_404
 from ..throttling import RequestRateThrottle
 from . import serializers
 from .filters import CreditRequestFilter, is_datetime
 from .parsers import BoundedJSONParser
-from .serializers import prepared
+
+Status = UserCreditPathway.Status
 
 
 class JSONView(APIView):
-    """JSON in, JSON out, for a logged-in user, about that user."""
+    """Accepts and returns only JSON, whatever the host's settings, and requires a login."""
 
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
     permission_classes = (IsAuthenticated,)
 
+    def check_username(self, username: str) -> None:
+        """Raise ``PermissionDenied`` if ``username`` is not the requesting user's, even for staff (ADR 0005)."""
+        if username != self.request.user.get_username():
+            raise PermissionDenied("Only the learner can do this: username is not yours.")
 
-def _check_username(request: Request, username: str) -> None:
-    """Raise ``PermissionDenied`` if ``username`` is not that of the user who asks, staff or not (ADR 0005)."""
-    if username != request.user.get_username():
-        raise PermissionDenied("Only the learner can do this: username is not yours.")
+    def check_username_parameter(self) -> None:
+        """
+        Check ``?username=``, with which Credentials lets staff read a learner's record.
+
+        If it were ignored, staff would get their own record and take it for the learner's.
+        """
+        if username := self.request.query_params.get("username"):
+            self.check_username(username)
 
 
-def _check_query(request: Request) -> None:
-    """Refuse Credentials' ``?username=``, by which staff read somebody's record; theirs would be taken for it."""
-    if username := request.query_params.get("username"):
-        _check_username(request, username)
-
-
-class OwnRecordView(JSONView):
-    """A POST that names its user, who has to be the one who makes it, staff or not (ADR 0005)."""
+class LearnerActionView(JSONView):
+    """Something learners do about their own records. The body names the learner."""
 
     throttle_classes = (RequestRateThrottle,)
     serializer_class = serializers.ShareSerializer
 
-    def read(self, request: Request) -> dict[str, Any]:
-        """Return the validated body; 400 with each bad field named, 403 if it names another user."""
-        body = self.serializer_class(data=request.data)
-        body.is_valid(raise_exception=True)
-        _check_username(request, body.validated_data["username"])
-        return body.validated_data
+    def get_validated_data(self) -> dict[str, Any]:
+        """Return the body's fields. Raise ``ValidationError`` or, for another user's name, ``PermissionDenied``."""
+        serializer = self.serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        self.check_username(serializer.validated_data["username"])
+        return serializer.validated_data
 
 
-# Not in a transaction of ATOMIC_REQUESTS: the answer says what became of the mail, which leaves after commit.
+# Without ATOMIC_REQUESTS, because emails are sent after commit and the response says whether they were.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
-class SendView(OwnRecordView):
-    """Request credit along one pathway."""
+class SendView(LearnerActionView):
+    """Request credit through one pathway."""
 
     serializer_class = serializers.SendSerializer
 
@@ -78,36 +81,36 @@ class SendView(OwnRecordView):
             status.outcome.http_status: OpenApiResponse(
                 serializers.SentSerializer, description=f"The request is {status.value}."
             )
-            for status in UserCreditPathway.Status
+            for status in Status
         },
     )
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Record the request, send its email, and say whether it left."""
-        pathway = Pathway(pk=self.read(request)["pathway_id"])
-        program = program_or_404(request, uuid)
+        """Record a credit request, send its email, and return whether it was sent."""
+        pathway = Pathway(pk=self.get_validated_data()["pathway_id"])
+        program = get_program_or_404(request, uuid)
         try:
-            [sent] = api.request_credit(user=request.user, program=program, pathways=[pathway])
+            [credit_request] = api.request_credit(user=request.user, program=program, pathways=[pathway])
         except api.NotRequestable:
-            raise NotFound("You cannot request credit along this pathway_id for this program.") from None
-        data = prepared(serializers.SentSerializer).to_representation(sent)
-        answer = Response(data, status=UserCreditPathway.Status(sent.status).outcome.http_status)
-        # Delivery has logged what there is to log. Django would mail the administrators, with the learner's username.
-        answer._has_been_logged = True  # type: ignore[attr-defined]
-        return answer
+            raise NotFound("You cannot request credit through this pathway_id for this program.") from None
+        data = serializers.SentSerializer(credit_request).data
+        response = Response(data, status=Status(credit_request.status).outcome.http_status)
+        # The failure is logged already. Django would log a 502 as an error and email the learner's username to ADMINS.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
 
 
-class ShareView(OwnRecordView):
+class ShareView(LearnerActionView):
     """Share a program record."""
 
     @extend_schema(
         operation_id="share", responses={200: serializers.SharedSerializer, 201: serializers.SharedSerializer}
     )
     def post(self, request: Request, uuid: UUID) -> Response:
-        """Return the public link: 201 if it is new, 200 if the record was shared already."""
-        self.read(request)
-        record = record_or_404(request, uuid)
-        shared = record.shared_record or api.share_record(user=record.user, program=record.program)
-        url = public_record_url(record.program.site, shared)
+        """Return the public link, with status 201 if it was created now and 200 if the record was already shared."""
+        self.get_validated_data()
+        record = get_record_or_404(request, uuid)
+        shared_record = record.shared_record or api.share_record(user=record.user, program=record.program)
+        url = public_record_url(record.program.site, shared_record)
         return Response({"url": url}, status=200 if record.shared_record else 201)
 
 
@@ -116,23 +119,24 @@ class ProgramRecordListView(JSONView):
 
     @extend_schema(operation_id="program_records_list", responses=serializers.ProgramListSerializer)
     def get(self, request: Request) -> Response:
-        """Return them in the record source's order."""
-        _check_query(request)
-        records = api.program_records(user=request.user, site=current_site(request))
-        return Response(prepared(serializers.ProgramListSerializer).to_representation({"enrolled_programs": records}))
+        """Return the learner's program records."""
+        self.check_username_parameter()
+        records = api.program_records(user=request.user, site=get_site_or_404(request))
+        return Response(serializers.ProgramListSerializer({"enrolled_programs": records}).data)
 
 
 @method_decorator(unlisted_and_uncached, name="dispatch")
 class ProgramRecordDetailView(JSONView):
-    """A program record: the learner's own, or with ``?is_public=true`` the one that a public link opens."""
+    """A program record: the learner's own or, with ``?is_public=true``, a shared one."""
 
     @cached_property
     def is_public(self) -> bool:
-        """What the query string says; 400 if that is no boolean."""
-        return prepared(serializers.RecordQuerySerializer).run_validation(self.request.query_params)["is_public"]
+        """Whether the uuid is a shared program record's. Raises ``ValidationError``."""
+        query = serializers.RecordQuerySerializer(data=self.request.query_params)
+        query.is_valid(raise_exception=True)
+        return query.validated_data["is_public"]
 
     def get_permissions(self) -> list[BasePermission]:
-        """Ask for a login unless the record is public."""
         return [AllowAny() if self.is_public else IsAuthenticated()]
 
     @extend_schema(
@@ -141,21 +145,25 @@ class ProgramRecordDetailView(JSONView):
         responses=serializers.ProgramRecordSerializer,
     )
     def get(self, request: Request, uuid: UUID) -> Response:
-        """Return the record in the shape that the Learner Record front end reads."""
-        if not self.is_public:
-            _check_query(request)
-        record = public_record_or_404(request, uuid) if self.is_public else record_or_404(request, uuid)
+        """Return the record in the shape that the Learner Record front end expects."""
+        if self.is_public:
+            record = get_public_record_or_404(request, uuid)
+            contents = _public_contents(record)
+        else:
+            self.check_username_parameter()
+            record = get_record_or_404(request, uuid)
+            contents = _own_contents(record)
         data = {
-            "record": _public_data(record) if self.is_public else _own_data(record),
+            "record": contents,
             "is_public": self.is_public,
             "uuid": uuid,
             "records_help_url": record.site_configuration.records_help_url,
         }
-        return Response(prepared(serializers.ProgramRecordSerializer).to_representation(data))
+        return Response(serializers.program_record_serializer().to_representation(data))
 
 
-def _public_data(record: ProgramRecord) -> dict[str, Any]:
-    """Return what anybody who has the link may see: no username, no email, no other institutions."""
+def _public_contents(record: ProgramRecord) -> dict[str, Any]:
+    """Return what anyone with the link may see: no username, no email address, no pathways (ADR 0010)."""
     return {
         "learner": {"full_name": record.full_name, "username": "", "email": ""},
         "program": record,
@@ -166,24 +174,23 @@ def _public_data(record: ProgramRecord) -> dict[str, Any]:
     }
 
 
-def _own_data(record: ProgramRecord) -> dict[str, Any]:
-    """Return what the learner may see."""
+def _own_contents(record: ProgramRecord) -> dict[str, Any]:
     username = record.user.get_username()
     return {
-        **_public_data(record),
+        **_public_contents(record),
         "learner": {"full_name": record.full_name, "username": username, "email": record.email},
-        "pathways": api.requestable_pathways(program=record.program).values(*serializers.PathwaySerializer.COLUMNS),
+        "pathways": api.requestable_pathways(program=record.program),
     }
 
 
 class CreditRequestPagination(CursorPagination):
-    """Newest first; by indexes, with any filter as fast on the last page as on the first (ADR 0013)."""
+    """Newest first. The last page with any filter is as fast as the first (ADR 0013)."""
 
     ordering = ("-created", "-id")
     page_size = 100
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Read the cursor; 404, as for any bad cursor, where its position is no moment."""
+        """Decode the cursor. Raise ``NotFound`` also for a forged position, which could be an error in the database."""
         cursor = super().decode_cursor(request)
         if cursor and cursor.position is not None and not is_datetime(cursor.position):
             raise NotFound(self.invalid_cursor_message)
@@ -191,19 +198,18 @@ class CreditRequestPagination(CursorPagination):
 
 
 class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
-    """The learner's own credit requests; everybody's for staff who may view them."""
+    """The learner's own credit requests, or everyone's for staff with the permission to view them."""
 
     serializer_class = serializers.CreditRequestSerializer
     pagination_class = CreditRequestPagination
     filter_backends = (DjangoFilterBackend,)
     filterset_class = CreditRequestFilter
-    # Not joined: MySQL may begin a join with the users, and sort all rows.
+    # Not select_related: MySQL might start the join at the users, and then sort all rows.
     queryset = UserCreditPathway.objects.prefetch_related("user", "pathway", "program")
 
     def get_queryset(self) -> QuerySet[UserCreditPathway]:
-        """Return the rows that the user may see."""
-        requests = super().get_queryset()
+        credit_requests = super().get_queryset()
         user: Learner = self.request.user
         if user.is_staff and user.has_perm("credit_pathways.view_usercreditpathway"):
-            return requests
-        return requests.filter(user=user)
+            return credit_requests
+        return credit_requests.filter(user=user)

@@ -1,4 +1,4 @@
-"""``{% load credit_pathways %}``."""
+"""The tags of ``{% load credit_pathways %}``."""
 
 from django import template
 from django.conf import settings
@@ -10,10 +10,10 @@ register = template.Library()
 @register.simple_tag
 def asset(path: str) -> str:
     """
-    Return the address of a static file of the app.
+    Return the URL of a static file.
 
-    Where ``collectstatic`` has not run since the app came, a storage with a manifest raises ``ValueError``. A public
-    link without its looks is better than one that is dead.
+    Falls back to the plain URL if a manifest storage does not know the file, because ``collectstatic`` has not run
+    since the app was installed. A page without its stylesheet is better than an error.
     """
     try:
         return static(path)

@@ -14,17 +14,10 @@ pytestmark = pytest.mark.django_db
 URL = reverse_lazy("credit_pathways:api-credit-requests-list")
 
 
-@pytest.fixture
-def staff(client):
-    """A browser in which a member of the staff is logged in, who may do anything."""
-    client.force_login(factories.UserFactory(username="staff", is_staff=True, is_superuser=True))
-    return client
-
-
 class TestCreditRequests:
     @pytest.fixture
     def requests(self, learner, program, pathway):
-        """One of the learner's, one of another's, one from before programs were recorded."""
+        """One of the learner's, one of theirs without a program, and one of another learner's."""
         own = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status="sent")
         old = factories.UserCreditPathwayFactory(user=learner, program=None, pathway=pathway)
         other = factories.UserCreditPathwayFactory()
@@ -33,9 +26,9 @@ class TestCreditRequests:
         return own, old, other
 
     def ids(self, client, **query):
-        answer = client.get(URL, query)
-        assert answer.status_code == 200
-        return [row["id"] for row in answer.json()["results"]]
+        response = client.get(URL, query)
+        assert response.status_code == 200
+        return [row["id"] for row in response.json()["results"]]
 
     def test_a_row(self, client, requests, program, pathway):
         rows = client.get(URL).json()["results"]
@@ -53,21 +46,16 @@ class TestCreditRequests:
         }
         assert (rows[1]["program"], rows[1]["program_uuid"]) == (None, None)
 
-    def test_a_learner_sees_the_own_ones(self, client, requests):
+    def test_learners_see_their_own(self, client, requests):
         own, old, other = requests
         assert self.ids(client) == [own.pk, old.pk]
         assert self.ids(client, user=other.user.username) == []
 
-    def test_staff_who_may_view_them_see_all(self, client, requests):
-        user = factories.UserFactory(is_staff=True)
-        client.force_login(user)
-        assert self.ids(client) == []
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label="credit_pathways", codename="view_usercreditpathway")
-        )
-        assert len(self.ids(client)) == 3
+    def test_staff_with_the_permission_see_all(self, log_in_staff, requests):
+        assert self.ids(log_in_staff()) == []
+        assert len(self.ids(log_in_staff("view_usercreditpathway"))) == 3
 
-    def test_the_permission_without_staff_is_not_enough(self, client, requests, learner):
+    def test_the_permission_is_not_enough_without_staff_status(self, client, requests, learner):
         learner.user_permissions.add(
             Permission.objects.get(content_type__app_label="credit_pathways", codename="view_usercreditpathway")
         )
@@ -91,8 +79,8 @@ class TestCreditRequests:
         assert (len(first["results"]), len(ids), second["next"]) == (100, 101, None)
         assert ids == sorted(ids, reverse=True)
 
-    def test_pages_of_rows_of_one_moment(self, staff, program, pathway, learner):
-        """Imported rows may have the same time."""
+    def test_pages_of_rows_with_equal_timestamps(self, staff, program, pathway, learner):
+        """Imported rows may share a timestamp."""
         factories.UserCreditPathwayFactory.create_batch(150, user=learner, program=program, pathway=pathway)
         UserCreditPathway.objects.update(created=datetime(2026, 1, 1, tzinfo=UTC))
         first = staff.get(URL).json()
@@ -101,20 +89,15 @@ class TestCreditRequests:
         assert ids == sorted(set(ids), reverse=True)
         assert (len(ids), second["next"]) == (150, None)
 
-    def test_statements(self, client, program, pathway, django_assert_max_num_queries):
-        user = factories.UserFactory(is_staff=True)
-        user.user_permissions.add(
-            Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
-        )
-        client.force_login(user)
+    def test_statements(self, staff, program, django_assert_max_num_queries):
         factories.UserCreditPathwayFactory.create_batch(20, program=program)
         with django_assert_max_num_queries(10):
-            assert len(self.ids(client, program=program.uuid, status="pending")) == 20
+            assert len(self.ids(staff, program=program.uuid, status="pending")) == 20
 
-    def test_it_is_for_reading(self, staff, requests):
+    def test_is_read_only(self, staff, requests):
         for method in ("post", "put", "patch", "delete"):
             assert getattr(staff, method)(URL).status_code == 405
 
-    def test_strangers_are_refused(self, client, requests):
+    def test_anonymous_users_are_refused(self, client, requests):
         client.logout()
         assert client.get(URL).status_code == 403
