@@ -1,4 +1,4 @@
-"""Django admin: the catalog, the shared program records, the credit requests and what staff do with them."""
+"""Django admin: the catalog, shared program records, and credit requests with their deliveries, export and report."""
 
 from .catalog import PathwayAdmin, ProgramAdmin
 from .credit_requests import UserCreditPathwayAdmin

@@ -1,4 +1,4 @@
-"""The catalog: what serves what, what can be requested and if not why, and how often it was."""
+"""The admin of the catalog: which pathways are requestable, why not, and how often credit was requested."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -12,81 +12,78 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Pathway, Program, UserCreditPathway
 from .links import requests_link, row_link
 
-RECENT = timedelta(days=30)
+#: Requests of this period are counted.
+RECENT_PERIOD = timedelta(days=30)
 
 
-def count_recent(field: str, rows: Iterable[Any]) -> dict[int, int]:
+def count_recent_requests(field: str, rows: Iterable[Any]) -> dict[int, int]:
     """
-    Return the numbers of requests of the last 30 days for those of ``rows`` that have any, by key.
+    Return the numbers of recent requests of ``rows`` by id, without the rows that have none.
 
-    In one statement for all: MySQL and MariaDB would read all requests of each row in a subquery.
+    This is one query for all rows, because MySQL and MariaDB would read all requests of each row in a subquery.
     """
     requests = UserCreditPathway.objects.filter(
-        **{f"{field}__in": [row.pk for row in rows]}, created__gte=timezone.now() - RECENT
+        **{f"{field}__in": [row.pk for row in rows]}, created__gte=timezone.now() - RECENT_PERIOD
     )
     return dict(requests.order_by().values_list(field).annotate(number=Count("*")))
 
 
-class CountingList(ChangeList):
-    """A list whose rows know how often they were requested recently."""
+class CatalogChangeList(ChangeList):
+    """A list whose rows have ``recent_request_count``."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Count for the rows of the page."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
-        counted = count_recent(self.model_admin.request_field, self.result_list)  # type: ignore[attr-defined]
+        counts = count_recent_requests(self.model_admin.request_field, self.result_list)  # type: ignore[attr-defined]
         for row in self.result_list:
-            row.recent = counted.get(row.pk, 0)
+            row.recent_request_count = counts.get(row.pk, 0)
 
 
 class CatalogAdmin(admin.ModelAdmin):
-    """What programs and pathways have in common."""
+    """The base class for the admins of programs and pathways."""
 
-    #: The field of a credit request that points here.
+    #: The foreign key of a credit request to this model.
     request_field: ClassVar[str]
     readonly_fields: ClassVar[Any] = ("recent_requests",)
     show_facets = admin.ShowFacets.NEVER
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Take from the address what the filters put there, and no other look-up."""
+        """Allow only the query parameters of the list's filters."""
         return lookup.endswith("__exact") and lookup.split("__", maxsplit=1)[0] in self.list_filter
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Show how often credit was requested to those who may see requests."""
         return self._permitted(request, super().get_list_display(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show it to them on the page too."""
         return self._permitted(request, super().get_readonly_fields(request, obj))
 
     @staticmethod
     def _permitted(request: HttpRequest, names: Any) -> list[Any]:
-        may_see = request.user.has_perm("credit_pathways.view_usercreditpathway")
-        return [name for name in names if may_see or name != "recent_requests"]
+        may_view_requests = request.user.has_perm("credit_pathways.view_usercreditpathway")
+        return [name for name in names if may_view_requests or name != "recent_requests"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Count for the whole list at one time."""
-        return CountingList
+        return CatalogChangeList
 
     @admin.display(description=_("requests of the last 30 days"))
     def recent_requests(self, row: Any) -> SafeString | str:
-        """Return how many, with a link to them."""
+        """Return the number of recent requests, with a link to them."""
         if not row.pk:
             return "-"
-        recent = row.recent if hasattr(row, "recent") else count_recent(self.request_field, [row]).get(row.pk, 0)
-        since = localdate(timezone.now() - RECENT).isoformat()
-        return requests_link(recent, **{self.request_field: row.pk, "since": since})
+        if not hasattr(row, "recent_request_count"):
+            row.recent_request_count = count_recent_requests(self.request_field, [row]).get(row.pk, 0)
+        since = timezone.localdate(timezone.now() - RECENT_PERIOD).isoformat()
+        return requests_link(row.recent_request_count, **{self.request_field: row.pk, "since": since})
 
 
 @admin.register(Program)
 class ProgramAdmin(CatalogAdmin):
-    """The programs of the catalog."""
+    """Programs."""
 
     request_field = "program"
     list_display = ("title", "type", "school", "status", "site", "recent_requests")
@@ -94,17 +91,17 @@ class ProgramAdmin(CatalogAdmin):
     list_select_related = ("site",)
     search_fields = ("title", "school")
     ordering = ("title", "id")
-    readonly_fields = ("served_by", "recent_requests")
+    readonly_fields = ("linked_pathways", "recent_requests")
 
     @admin.display(description=_("pathways"))
-    def served_by(self, program: Program) -> SafeString | str:
-        """Return the pathways that serve it, each with what keeps learners from requesting credit along it."""
+    def linked_pathways(self, program: Program) -> SafeString | str:
+        """Return the pathways of the program, each with whether it is requestable and, if not, why."""
         if not program.pk:
             return "-"
         pathways = program.pathways.with_needs().order_by("name", "pk")
-        elsewhere = str(_("No. It is of another site."))
+        on_other_site = str(_("No. It is of another site."))
         lines = (
-            (row_link(pathway), _requestable(pathway) if pathway.site_id == program.site_id else elsewhere)
+            (row_link(pathway), _requestable(pathway) if pathway.site_id == program.site_id else on_other_site)
             for pathway in pathways
         )
         return format_html_join("", "<p>{}<br>{}</p>", lines) or str(_("None: link pathways to it in the catalog."))
@@ -112,10 +109,10 @@ class ProgramAdmin(CatalogAdmin):
 
 @admin.register(Pathway)
 class PathwayAdmin(CatalogAdmin):
-    """The pathways of the catalog."""
+    """Pathways."""
 
     request_field = "pathway"
-    list_display = ("name", "org_name", "email", "served", "requestable", "recent_requests", "status", "site")
+    list_display = ("name", "org_name", "email", "program_count", "requestable", "recent_requests", "status", "site")
     list_filter = ("status", "pathway_type", "site")
     list_select_related = ("site",)
     search_fields = ("name", "org_name", "email")
@@ -124,20 +121,17 @@ class PathwayAdmin(CatalogAdmin):
     readonly_fields = ("requestable", "recent_requests")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Find out what each lacks, and how many programs it serves."""
         links: QuerySet[Any] = Pathway.programs.through.objects.filter(pathway=OuterRef("pk")).order_by()
-        counted = links.values("pathway").annotate(number=Count("*")).values("number")
+        counts = links.values("pathway").annotate(number=Count("*")).values("number")
         pathways: Any = super().get_queryset(request)
-        return pathways.with_needs().annotate(served=Coalesce(Subquery(counted), 0))
+        return pathways.with_needs().annotate(program_count=Coalesce(Subquery(counts), 0))
 
-    @admin.display(description=_("programs"), ordering="served")
-    def served(self, pathway: Pathway) -> int:
-        """Return how many programs it serves; its page says which."""
-        return pathway.served  # type: ignore[attr-defined]
+    @admin.display(description=_("programs"), ordering="program_count")
+    def program_count(self, pathway: Pathway) -> int:
+        return pathway.program_count  # type: ignore[attr-defined]
 
     @admin.display(description=_("requestable"))
     def requestable(self, pathway: Pathway) -> str:
-        """Return whether learners can request credit along it, and if not why."""
         return _requestable(pathway) if pathway.pk else "-"
 
 

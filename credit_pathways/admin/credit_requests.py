@@ -1,36 +1,35 @@
-"""The credit requests: browsed, filtered, searched, delivered again, counted and exported."""
+"""The admin of credit requests."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from ..links import public_record_url
 from ..models import ProgramCertRecord, UserCreditPathway
 from . import deliver_again
 from .filters import FilterForm, RequestFilter
-from .learner_rows import LISTED, LearnerRowAdmin, is_key
-from .links import row_link
+from .learner_rows import MAX_LISTED_ROWS, LearnerRowAdmin, is_id
+from .links import public_record_link, row_link
 
 NOT_RECORDED = _("not recorded")
 
 
 @admin.register(UserCreditPathway)
 class UserCreditPathwayAdmin(LearnerRowAdmin):
-    """Credit requests. They are a record: nobody edits them."""
+    """Credit requests, with pages to deliver them again, to export them and to count them."""
 
-    age = ("created", "id")
+    order_fields = ("created", "id")
     list_display = ("id", "learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at")
     list_filter = (RequestFilter,)
-    filtered_by = tuple(FilterForm.base_fields)
+    allowed_lookups = tuple(FilterForm.base_fields)
     fields = ("learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at", "modified")
     search_help_text = _("A learner's whole username or email address, or the number of a request")
     actions = ("deliver_again",)
@@ -38,7 +37,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     @property
     def media(self) -> Media:
-        """The scripts and styles of the filter too."""
+        """Add the scripts and styles of the filter."""
         return (
             super().media
             + FilterForm.base_fields["program"].widget.media
@@ -46,102 +45,91 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages that are not about one row."""
         view, name = self.admin_site.admin_view, "credit_pathways_usercreditpathway"
         return [
-            path("export/", view(self.export_action), name=f"{name}_export"),
-            path("report/", view(self.report), name=f"{name}_report"),
-            path("report/<slug:by>.csv", view(self.report_csv), name=f"{name}_report_csv"),
-            *deliver_again.urls(self),
+            path("export/", view(self.export_view), name=f"{name}_export"),
+            path("report/", view(self.report_view), name=f"{name}_report"),
+            path("report/<slug:by>.csv", view(self.report_csv_view), name=f"{name}_report_csv"),
+            path("deliver-again/", view(self.deliver_again_view), name=f"{name}_deliver_again"),
             *super().get_urls(),
         ]
 
-    # Few processes of a host are ever asked for these: what they need would be a good part of its start.
+    # The export and the report are imported when used: few processes need them, and their dependencies load slowly.
 
-    def export_action(self, request: HttpRequest) -> HttpResponse:
-        """Export what is filtered."""
-        from .export import export
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        from .export import export_view
 
-        return export(request, self)
+        return export_view(request, self)
 
-    def report(self, request: HttpRequest) -> HttpResponse:
-        """Show the report."""
-        from .report import page
+    def report_view(self, request: HttpRequest) -> HttpResponse:
+        from .report import report_view
 
-        return page(request, self)
+        return report_view(request, self)
 
-    def report_csv(self, request: HttpRequest, by: str) -> HttpResponse:
-        """Return a table of the report as CSV."""
-        from .report import table
+    def report_csv_view(self, request: HttpRequest, by: str) -> HttpResponse:
+        from .report import report_csv_view
 
-        return table(request, self, by)
+        return report_csv_view(request, self, by)
 
-    def exactly(self, term: str) -> Q:
-        """Find a learner's requests, or the one of a number."""
-        found = super().exactly(term)
-        if is_key(term):
-            found |= Q(pk=int(term))
-        return found
-
-    def get_fields(self, request: HttpRequest, obj: UserCreditPathway | None = None) -> Any:
-        """Show the public link to those who may see public links."""
-        may_see = request.user.has_perm("credit_pathways.view_programcertrecord")
-        return [*self.fields, *(["public_record"] if may_see else [])]
+    @transaction.non_atomic_requests  # with ATOMIC_REQUESTS too, a request must be committed before its email is sent
+    def deliver_again_view(self, request: HttpRequest) -> HttpResponse:
+        return deliver_again.confirmation_view(request, self)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Say where the list ends."""
-        return super().changelist_view(request, {"listed": LISTED, **(extra_context or {})})
+        return super().changelist_view(request, {"listed": MAX_LISTED_ROWS, **(extra_context or {})})
+
+    def exact_match(self, term: str) -> Q:
+        """Also match the request with this number."""
+        match = super().exact_match(term)
+        return match | Q(pk=int(term)) if is_id(term) else match
+
+    def get_fields(self, request: HttpRequest, obj: UserCreditPathway | None = None) -> Any:
+        """Add the public link for staff who may view shared program records."""
+        may_view_links = request.user.has_perm("credit_pathways.view_programcertrecord")
+        return [*self.fields, *(["public_record"] if may_view_links else [])]
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """Offer no deletion of many: they are a record."""
-        where = {"action_location": action_location} if action_location else {}  # Django 6.1
-        actions = super().get_actions(request, **where)
-        return {name: action for name, action in actions.items() if name != "delete_selected"}
+        """Remove the deletion of many requests at once."""
+        kwargs = {"action_location": action_location} if action_location else {}  # new in Django 6.1
+        actions = super().get_actions(request, **kwargs)
+        actions.pop("delete_selected", None)
+        return actions
 
     def has_deliver_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may deliver again."""
         return request.user.has_perm("credit_pathways.deliver_usercreditpathway")
 
     @admin.action(description=_("Deliver again"), permissions=["deliver"])
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[UserCreditPathway]) -> HttpResponse | None:
-        """Ask first."""
-        return deliver_again.ask(self, request, queryset)
+        return deliver_again.redirect_to_confirmation(request, self, queryset)
 
     @admin.display(description=_("learner"))
     def learner(self, request: UserCreditPathway) -> str | SafeString:
-        """Return who asked."""
         return row_link(request.user)
 
     @admin.display(description=_("pathway"))
     def pathway_link(self, request: UserCreditPathway) -> str | SafeString:
-        """Return along which pathway."""
         return row_link(request.pathway)
 
     @admin.display(description=_("institution"))
     def institution(self, request: UserCreditPathway) -> str:
-        """Return whom."""
         return request.pathway.org_name
 
     @admin.display(description=_("program"))
     def program_link(self, request: UserCreditPathway) -> str | SafeString:
-        """Return for which program; rows from before migration 0002 have none."""
         return row_link(request.program) if request.program else str(NOT_RECORDED)
 
     @admin.display(description=_("status"))
     def status_in_words(self, request: UserCreditPathway) -> str:
-        """Return what is known of the email."""
         return request.get_status_display()
 
     @admin.display(description=_("requested at"), ordering="created")
     def requested_at(self, request: UserCreditPathway) -> str:
-        """Return when, in the server's time zone; Django formats a method's moment in lists only."""
+        """Return ``created`` in the current time zone. Django formats the values of methods in lists only."""
         return date_format(localtime(request.created), "DATETIME_FORMAT")
 
     @admin.display(description=_("public record"))
     def public_record(self, request: UserCreditPathway) -> str | SafeString:
         """Return the public link, if the record is shared now."""
-        shared = ProgramCertRecord.objects.filter(user=request.user_id, program=request.program_id)
-        record = shared.select_related("program__site").first() if request.program_id else None
-        if record is None:
-            return str(_("not shared"))
-        return format_html('<a href="{0}">{0}</a>', public_record_url(record.program.site, record))
+        records = ProgramCertRecord.objects.filter(user=request.user_id, program=request.program_id)
+        record = records.select_related("program__site").first()
+        return public_record_link(record) if record else str(_("not shared"))

@@ -1,89 +1,71 @@
-"""The export of the list: CSV and XLSX, of what is filtered. Imported when it is asked for; see ``export_action``."""
+"""The export of the filtered list of credit requests as CSV or XLSX. Imported when used; see ``export_view``."""
 
 from typing import Any
 
 import tablib
+from django import forms
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
-from django.core.exceptions import BadRequest
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from import_export.admin import ExportMixin
-from import_export.fields import Field
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
 from import_export.formats.base_formats import CSV, XLSX
-from import_export.forms import ExportForm
-from import_export.resources import Resource
 
 from ..exports import COLUMNS, export_rows
 from ..models import UserCreditPathway
-from .learner_rows import LISTED, count_listed
+from .learner_rows import MAX_LISTED_ROWS
+
+#: By the values of the form's field, which are those of django-import-export's own form.
+FORMATS = {"0": CSV(), "1": XLSX()}
 
 
-class CreditRequestResource(Resource):
-    """Credit requests with the columns of ``exports``."""
+class ExportForm(forms.Form):
+    """The choice of a file format."""
 
-    @classmethod
-    def get_display_name(cls) -> str:
-        """Return what is exported."""
-        return str(UserCreditPathway._meta.verbose_name_plural)
-
-    def get_user_visible_fields(self) -> list[Field]:
-        """Return the columns, for the page to list."""
-        return [Field(column_name=name) for name in COLUMNS]
-
-    def export(self, *args: Any, queryset: QuerySet[UserCreditPathway], **kwargs: Any) -> tablib.Dataset:
-        """Return the rows, each cell neutralised."""
-        return tablib.Dataset(*export_rows(queryset.order_by()), headers=COLUMNS)
+    format = forms.ChoiceField(
+        label=gettext_lazy("Format"),
+        choices=[("", "---"), *((value, file_format.get_title()) for value, file_format in FORMATS.items())],
+    )
 
 
-class CreditRequestExportForm(ExportForm):
-    """The choice of a format."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Name the field here: hosts need not install ``import_export``, and so its translations are not found."""
-        super().__init__(*args, **kwargs)
-        self.fields["format"].label = _("Format")
-
-
-class CreditRequestExportMixin(ExportMixin):
-    """An export of the filtered list, for those who may see the list."""
-
-    export_form_class = CreditRequestExportForm
-    export_template_name = "credit_pathways/admin/export.html"
-    to_encoding = "utf-8-sig"  # or spreadsheets guess another
-    export_formats = (CSV, XLSX)
-    resource_classes = (CreditRequestResource,)
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        """Let those export who may see the list."""
-        return self.has_view_permission(request)
-
-    def get_valid_export_item_pks(self, request: HttpRequest) -> list[int]:
-        """Return none: rows are chosen by the list's filters, not one by one; all keys would be read otherwise."""
-        return []
-
-    def export_action(self, request: HttpRequest) -> HttpResponse:
-        """Export, unless there is more than a web server has time and memory for."""
-        if "\0" in request.GET.get("q", ""):
-            raise BadRequest("The search cannot be understood.")  # Django would leave it out, and export all
-        allowed = self.has_export_permission(request)
-        if allowed and count_listed(self.get_export_queryset(request)) == LISTED:
-            messages.error(request, _too_many())
-            url = reverse("admin:credit_pathways_usercreditpathway_changelist", query=request.GET)
-            return HttpResponseRedirect(url)
-        return super().export_action(request)
+@require_http_methods(["GET", "HEAD", "POST"])
+def export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """Show the export page (GET), or return the file (POST)."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    if "\0" in request.GET.get("q", ""):
+        raise BadRequest("The search term contains a null character.")  # Django would ignore it and list everything
+    query = request.GET.copy()
+    query.pop(PAGE_VAR, None)  # all pages are exported, and this one may no longer exist
+    request.GET = query  # type: ignore[assignment]
+    changelist = model_admin.get_changelist_instance(request)
+    if changelist.result_count >= MAX_LISTED_ROWS:
+        return _refuse(request)
+    form = ExportForm(request.POST or None)
+    if form.is_valid():
+        return _download(FORMATS[form.cleaned_data["format"]], changelist.queryset)
+    context = {**model_admin.admin_site.each_context(request), "title": _("Export"), "form": form, "columns": COLUMNS}
+    return TemplateResponse(request, "credit_pathways/admin/export.html", context)
 
 
-def export(request: HttpRequest, model_admin: ModelAdmin) -> HttpResponse:
-    """Export what the list of ``model_admin`` shows, which may be a host's own with other rows and permissions."""
-    exporting = type("Exporting", (CreditRequestExportMixin, type(model_admin)), {})
-    return exporting(model_admin.model, model_admin.admin_site).export_action(request)
-
-
-def _too_many() -> str:
+def _refuse(request: HttpRequest) -> HttpResponse:
     text = _(
         "%(number)s requests or more cannot be exported here. Filter them, or run: manage.py export_credit_requests"
     )
-    return text % {"number": LISTED}
+    messages.error(request, text % {"number": MAX_LISTED_ROWS})
+    return HttpResponseRedirect(reverse("admin:credit_pathways_usercreditpathway_changelist", query=request.GET))
+
+
+def _download(file_format: Any, requests: QuerySet[UserCreditPathway]) -> HttpResponse:
+    content = file_format.export_data(tablib.Dataset(*export_rows(requests), headers=COLUMNS))
+    if not file_format.is_binary():
+        content = content.encode("utf-8-sig")  # without the byte order mark, spreadsheets guess another encoding
+    name = f"UserCreditPathway-{timezone.now():%Y-%m-%d}.{file_format.get_extension()}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=file_format.get_content_type(), headers=headers)

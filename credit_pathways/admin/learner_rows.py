@@ -1,4 +1,4 @@
-"""What the admins of rows that learners make have in common: they are read only, and their tables are large."""
+"""The base class for the admins of rows that only learners create: read-only, and fast on large tables."""
 
 from typing import Any, ClassVar
 
@@ -12,104 +12,96 @@ from django.utils.functional import cached_property
 
 from ..models import MAX_ID
 
-#: How many rows a list counts, and so pages through; and how many the admin exports.
-LISTED = 10_000
-#: More people than this do not share an address.
-NAMESAKES = 100
+#: The most rows that a list counts and pages through, and that the admin exports.
+MAX_LISTED_ROWS = 10_000
+#: The most users whose rows a search for one email address finds.
+MAX_USERS_PER_EMAIL = 100
 
 
-def is_key(text: str) -> bool:
-    """Return whether ``text`` is what a row's number is written as."""
+def is_id(text: str) -> bool:
+    """Return whether ``text`` is a number that the ``id`` of a row can have."""
     return len(text) <= len(str(MAX_ID)) and text.isdecimal() and int(text) <= MAX_ID
 
 
-def count_listed(queryset: QuerySet[Any]) -> int:
-    """Count the rows, up to ``LISTED``: counting a million takes longer than all else on the page."""
-    return queryset.order_by().values("pk")[:LISTED].count()
-
-
 class BoundedPaginator(Paginator):
-    """Pages of the first ``LISTED`` rows."""
+    """Pages of the first ``MAX_LISTED_ROWS`` rows: counting a million takes longer than the rest of the page."""
 
     @cached_property
     def count(self) -> int:
-        """Return how many rows there are in all pages."""
-        return count_listed(self.object_list)  # type: ignore[arg-type]
+        return self.object_list.order_by().values("pk")[:MAX_LISTED_ROWS].count()  # type: ignore[attr-defined]
 
 
-class NewestFirst(ChangeList):
+class NewestFirstChangeList(ChangeList):
     """
-    A list whose newest row comes first; or last, if the only column to sort by asks for that.
+    A list with the newest row first, or last if staff sort it by date in ascending order.
 
-    What it shows of other tables is joined when the rows of the page are known. MySQL and MariaDB may otherwise begin
-    the join with the other table, or sort all rows for a page far down, rather than read an index in its order.
+    Related rows are joined only once the ids of the page's rows are known. Otherwise, MySQL and MariaDB may start the
+    join at the other table, or sort all rows for a page far down, instead of reading an index in its order.
     """
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find the keys of the page's rows, and then the rows."""
+        """Query the ids of the page's rows, and then the rows."""
         super().get_results(request)
-        keys = list(self.result_list.values_list("pk", flat=True))
+        ids = list(self.result_list.values_list("pk", flat=True))
         related = [field.name for field in self.lookup_opts.fields if field.is_relation]
-        rows = self.root_queryset.filter(pk__in=keys).select_related(*related)
+        rows = self.root_queryset.filter(pk__in=ids).select_related(*related)
         self.result_list = rows.order_by(*self.get_ordering(request, self.root_queryset))
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Order all columns in the same direction, or no index serves."""
+        """Order by all fields in the same direction, so that the database can use an index."""
         ascending = super().get_ordering(request, queryset)[0] == "created"
-        return [name if ascending else f"-{name}" for name in self.model_admin.age]  # type: ignore[attr-defined]
+        fields = self.model_admin.order_fields  # type: ignore[attr-defined]
+        return [name if ascending else f"-{name}" for name in fields]
 
 
 class LearnerRowAdmin(admin.ModelAdmin):
     """
-    Rows that only a learner makes; staff read them, and delete them if they may (ADR 0005).
+    Rows that only learners create. Staff can view them, and delete them if they have the permission (ADR 0005).
 
-    Searching is exact: no index serves a part of a name (ADR 0013).
+    Searches match whole values only, because no index serves a search for a part of a name (ADR 0013).
     """
 
-    #: Indexed columns that tell which row is older.
-    age: ClassVar[Any] = ("id",)
-    #: Names that the filters read in the address.
-    filtered_by: ClassVar[Any] = ()
+    #: Indexed fields to order the list by.
+    order_fields: ClassVar[Any] = ("id",)
+    #: Query parameters that the list accepts. Lookups in other fields would read the whole table.
+    allowed_lookups: ClassVar[Any] = ()
     ordering = ("-created",)
     sortable_by = ("created", "requested_at")
-    search_fields = ("user",)  # there is a search; exactly() says for what
+    search_fields = ("user",)  # shows the search box; see exact_match()
     list_per_page = 50
-    list_select_related = ()  # not before the rows of the page are known
+    list_select_related = ()  # see NewestFirstChangeList
     paginator = BoundedPaginator
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # each would count all rows
+    show_facets = admin.ShowFacets.NEVER  # each facet would count all rows
 
-    def exactly(self, term: str) -> Q:
-        """Return what finds the rows of the users whose whole username or email address is ``term``."""
+    def exact_match(self, term: str) -> Q:
+        """Return the condition for the rows of the users whose username or email address is ``term``."""
         user = get_user_model()
-        named = Q(**{user.USERNAME_FIELD: term})
+        match = Q(**{user.USERNAME_FIELD: term})
         if "@" in term:
-            named |= Q(**{user.get_email_field_name(): term})
-        return Q(user__in=list(user._default_manager.filter(named).values_list("pk", flat=True)[:NAMESAKES]))
+            match |= Q(**{user.get_email_field_name(): term})
+        ids = user._default_manager.filter(match).values_list("pk", flat=True)
+        return Q(user__in=list(ids[:MAX_USERS_PER_EMAIL]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
     ) -> tuple[QuerySet[Model], bool]:
-        """Find the rows that the whole term names."""
         term = search_term.strip()
-        return queryset.filter(self.exactly(term)) if term else queryset, False
+        return queryset.filter(self.exact_match(term)) if term else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """List the newest first."""
-        return NewestFirst
+        return NewestFirstChangeList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Take from the address what a filter of the list reads, and no other look-up: most would read all rows."""
-        return lookup in self.filtered_by
+        return lookup in self.allowed_lookups
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Ask for that very permission: nobody changes these rows, so that permission says nothing."""
+        """Require the view permission. In Django's admin, the change permission would do; here it has no meaning."""
         return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody shares a record, or requests credit, on a learner's behalf."""
+        """Return ``False``: staff never share a record or request credit on a learner's behalf."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are read only."""
         return False

@@ -1,4 +1,4 @@
-"""Links from one page of the admin to another."""
+"""Links to other pages of the admin, and to public records."""
 
 from typing import Any
 
@@ -7,9 +7,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ..links import public_record_url
+from ..models import ProgramCertRecord
+
 
 def row_link(row: Model) -> str | SafeString:
-    """Return a link to the admin's page of ``row``; only its text where the admin has none."""
+    """Return a link to the admin page of ``row``, or only its text if its model is not registered."""
     options = row._meta
     try:
         url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
@@ -19,6 +22,11 @@ def row_link(row: Model) -> str | SafeString:
 
 
 def requests_link(text: Any, **filters: Any) -> SafeString:
-    """Return a link to the list of credit requests with these fields of ``filters.FilterForm``."""
+    """Return a link to the list of credit requests, with values for the fields of ``filters.FilterForm``."""
     url = reverse("admin:credit_pathways_usercreditpathway_changelist", query=filters)
     return format_html('<a href="{}">{}</a>', url, text)
+
+
+def public_record_link(record: ProgramCertRecord) -> SafeString:
+    """Return the link that opens the shared program record, as a link."""
+    return format_html('<a href="{0}">{0}</a>', public_record_url(record.program.site, record))

@@ -1,59 +1,46 @@
-"""The report: the requests of a range of days, counted, as tables with charts and as CSV. Imported when asked for."""
+"""The report: credit requests of a range of days, counted in tables with charts, and as CSV. Imported when used."""
 
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from ..models import UserCreditPathway
 from ..reports import GROUPINGS, Line, count_requests
-from ..sanitize import no_formula, one_line
-from .filters import DAY_FIELD, day_range
+from ..sanitize import escape_formulas, one_line
+from .filters import DayRangeForm
 
-TITLES = {
-    "program": gettext_lazy("By program"),
-    "pathway": gettext_lazy("By pathway"),
-    "institution": gettext_lazy("By institution"),
-    "status": gettext_lazy("By status"),
-    "month": gettext_lazy("By month"),
+
+class Columns(NamedTuple):
+    """The texts of a table. In the CSV, lines also have uuids for use by other software."""
+
+    title: Promise
+    headings: Sequence[Promise]
+    csv_headings: Sequence[str]
+
+
+COLUMNS = {
+    "program": Columns(_("By program"), [_("Program")], ["program", "program_uuid"]),
+    "pathway": Columns(_("By pathway"), [_("Pathway"), _("Institution")], ["pathway", "institution", "pathway_uuid"]),
+    "institution": Columns(_("By institution"), [_("Institution")], ["institution"]),
+    "status": Columns(_("By status"), [_("Status")], ["status"]),
+    "month": Columns(_("By month"), [_("Month")], ["month"]),
 }
-#: What names a line: on the page, and in the CSV, where other software wants keys.
-HEADINGS = {
-    "program": [gettext_lazy("Program")],
-    "pathway": [gettext_lazy("Pathway"), gettext_lazy("Institution")],
-    "institution": [gettext_lazy("Institution")],
-    "status": [gettext_lazy("Status")],
-    "month": [gettext_lazy("Month")],
-}
-CSV_HEADINGS = {
-    "program": ["program", "program_uuid"],
-    "pathway": ["pathway", "institution", "pathway_uuid"],
-    "institution": ["institution"],
-    "status": ["status"],
-    "month": ["month"],
-}
-#: Lines that a chart of bars has room for.
-CHARTED = 15
-NUMBERS = ["requests", "first", "repeats", "learners"]
-
-
-class RangeForm(forms.Form):
-    """The days that are counted, both included, in UTC."""
-
-    since = forms.DateField(label=pgettext_lazy("first day", "From"), **DAY_FIELD)
-    until = forms.DateField(label=pgettext_lazy("last day", "To"), **DAY_FIELD)
+#: The attributes of ``Line`` that can be summed up. A learner may be in several lines, so ``learners`` cannot.
+SUMMABLE = ["requests", "first", "repeats"]
+NUMBERS = [*SUMMABLE, "learners"]
+#: The most bars of a chart, except that months are all shown.
+MAX_BARS = 15
 
 
 @dataclass(frozen=True)
@@ -61,39 +48,38 @@ class Table:
     """One table of the page."""
 
     by: str
-    title: Promise
-    headings: Sequence[Promise]
     lines: Sequence[tuple[Sequence[str], Line]]
 
     @property
-    def charted(self) -> int:
-        """Return for how many lines the chart has room."""
-        return len(self.lines) if self.by == "month" else min(len(self.lines), CHARTED)
+    def columns(self) -> Columns:
+        return COLUMNS[self.by]
 
     @property
-    def chart_ends(self) -> bool:
-        """Return whether the table has more."""
-        return self.charted < len(self.lines)
+    def bar_count(self) -> int:
+        return len(self.lines) if self.by == "month" else min(len(self.lines), MAX_BARS)
+
+    @property
+    def has_more_lines_than_bars(self) -> bool:
+        return self.bar_count < len(self.lines)
 
     @property
     def total(self) -> dict[str, int]:
-        """Return the sums; learners cannot be summed up, for one may be in several lines."""
-        return {name: sum(getattr(line, name) for _names, line in self.lines) for name in NUMBERS[:3]}
+        return {name: sum(getattr(line, name) for _names, line in self.lines) for name in SUMMABLE}
 
 
-def _range(model_admin: Any, request: HttpRequest) -> RangeForm:
-    """Return the form: what was asked for, or else the last twelve months."""
+def _permitted_form(request: HttpRequest, model_admin: Any) -> DayRangeForm:
+    """Return the form with the range that was asked for, by default the last twelve months."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     today = datetime.now(UTC).date()
     default = {"since": date(today.year - 1, today.month, 1).isoformat()}
-    return RangeForm(request.GET or default)
+    return DayRangeForm(request.GET or default)
 
 
 @require_safe
-def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
+def report_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Show all tables."""
-    form = _range(model_admin, request)
+    form = _permitted_form(request, model_admin)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Credit requests: report"),
@@ -104,15 +90,14 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return TemplateResponse(request, "credit_pathways/admin/report.html", context)
 
 
-def _table(by: str, form: RangeForm) -> Table:
-    lines = count_requests(by, **day_range(form.cleaned_data, UTC))
-    return Table(by, TITLES[by], HEADINGS[by], [(_names(by, line), line) for line in lines])
+def _table(by: str, form: DayRangeForm) -> Table:
+    return Table(by, [(_names(by, line), line) for line in count_requests(by, **form.as_datetimes(UTC))])
 
 
 def _names(by: str, line: Line) -> list[str]:
-    """Return what the page calls the line."""
+    """Return the cells that identify the line on the page."""
     if line.key is None:
-        return [_("not recorded")]
+        return [str(_("not recorded"))]
     if by == "month":
         return [date_format(line.key, "YEAR_MONTH_FORMAT")]
     if by == "status":
@@ -121,18 +106,18 @@ def _names(by: str, line: Line) -> list[str]:
 
 
 @require_safe
-def table(request: HttpRequest, model_admin: Any, by: str) -> HttpResponse:
+def report_csv_view(request: HttpRequest, model_admin: Any, by: str) -> HttpResponse:
     """Return one table as CSV."""
-    form = _range(model_admin, request)
+    form = _permitted_form(request, model_admin)
     if by not in GROUPINGS or not form.is_valid():
         raise Http404("There is no such table.")
-    # With the mark without which spreadsheets guess another encoding.
+    # Without the byte order mark, spreadsheets guess another encoding.
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="credit_requests_by_{by}.csv"'
     writer = csv.writer(response)
-    writer.writerow([*CSV_HEADINGS[by], *NUMBERS])
-    for line in count_requests(by, **day_range(form.cleaned_data, UTC)):
+    writer.writerow([*COLUMNS[by].csv_headings, *NUMBERS])
+    for line in count_requests(by, **form.as_datetimes(UTC)):
         names = line.names or (line.key.strftime("%Y-%m") if by == "month" else line.key,)
-        cells = ["" if name is None else no_formula(one_line(name)) for name in names]
+        cells = ["" if name is None else escape_formulas(one_line(name)) for name in names]
         writer.writerow([*cells, *(getattr(line, number) for number in NUMBERS)])
     return response

@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class BrokenForSome(FixedRecordSource):
-    """A host's record source with a bug."""
+    """A record source with a bug that affects one learner."""
 
     username = "broken"
 
@@ -34,7 +33,7 @@ URL = f"{LIST}deliver-again/"
 
 @pytest.fixture
 def make(learner, program, pathway):
-    """Return a function that makes a request of the learner, whose record is shared."""
+    """Return a function that creates a request of the learner, whose record is shared."""
     ProgramCertRecord.objects.create(user=learner, program=program)
 
     def make(**values):
@@ -43,28 +42,19 @@ def make(learner, program, pathway):
     return make
 
 
-def permit(user, *codenames):
-    user.user_permissions.add(
-        *Permission.objects.filter(content_type__app_label="credit_pathways", codename__in=codenames)
-    )
-
-
 @pytest.fixture
-def staff(client):
-    """A browser of somebody who may view requests and deliver them, and nothing else."""
-    user = factories.UserFactory(username="staff", is_staff=True)
-    permit(user, "view_usercreditpathway", "deliver_usercreditpathway")
-    client.force_login(user)
-    return client
+def staff(log_in_staff):
+    """A browser in which a member of staff is logged in who may also deliver credit requests."""
+    return log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
 
 
 def choose(client, *rows):
-    """Choose rows in the list, and the action."""
+    """Run the action on these rows of the list."""
     return client.post(LIST, {"action": "deliver_again", "_selected_action": [row.pk for row in rows]}, follow=True)
 
 
 def deliver(client, *rows):
-    """Say yes; return what is said then, a line for each request."""
+    """Confirm the delivery, and return the messages: one for each request."""
     page = client.post(URL, {"id": [row.pk for row in rows]}, follow=True)
     assert page.redirect_chain == [(LIST, 302)]
     return [str(message) for message in page.context["messages"]]
@@ -75,46 +65,44 @@ def status(row):
 
 
 @pytest.mark.parametrize("before", ["pending", "failed"])
-def test_it_asks_first_and_then_delivers(before, staff, make, relay):
+def test_confirmation_and_delivery(before, staff, make, relay):
     row = make(status=before)
-    asked = Page(choose(staff, row).content.decode()).text
-    assert f"{row.pk}: halima, Statistics, Master of Science, Northfield University ({before})" in asked
-    assert (relay.mails, status(row)) == ([], before)
+    page = Page(choose(staff, row).content.decode())
+    assert f"{row.pk}: halima, Statistics, Master of Science, Northfield University ({before})" in page.text
+    assert (relay.messages, status(row)) == ([], before)
     assert deliver(staff, row) == [f"Request {row.pk}: the email left."]
-    assert [mail["To"] for mail in relay.mails] == ["registrar@northfield.example"]
+    assert [mail["To"] for mail in relay.messages] == ["registrar@northfield.example"]
     assert status(row) == "sent"
 
 
-def test_what_is_refused(staff, make, relay):
+def test_requests_that_cannot_be_delivered(staff, make, relay):
     sent, old, failed = make(status="sent"), make(program=None), make(status="failed")
-    asked = Page(choose(staff, sent, old, failed).content.decode())
-    assert f"Cannot be delivered: {sent.pk}: it was sent already. {old.pk}: its program is not recorded." in asked.text
+    page = Page(choose(staff, sent, old, failed).content.decode())
+    assert f"Cannot be delivered: {sent.pk}: it was sent already. {old.pk}: its program is not recorded." in page.text
     assert deliver(staff, sent, old, failed) == [
         f"Request {sent.pk}: not delivered: it was sent already.",
         f"Request {old.pk}: not delivered: its program is not recorded.",
         f"Request {failed.pk}: the email left.",
     ]
-    assert len(relay.mails) == 1
+    assert len(relay.messages) == 1
     assert [status(row) for row in (sent, old, failed)] == ["sent", "pending", "sent"]
 
 
-def test_only_what_can_be_delivered_is_posted(staff, make):
+def test_the_form_contains_only_deliverable_requests(staff, make):
     sent, failed = make(status="sent"), make(status="failed")
     page = Page(choose(staff, sent, failed).content.decode())
     ids = [attrs["value"] for tag, attrs in page.elements if tag == "input" and attrs.get("name") == "id"]
     assert ids == [str(failed.pk)]
 
 
-def test_nothing_can_be_delivered(staff, make):
-    assert (
-        "None of the chosen requests can be delivered again."
-        in Page(choose(staff, make(status="sent")).content.decode()).text
-    )
+def test_no_deliverable_request(staff, make):
+    page = Page(choose(staff, make(status="sent")).content.decode())
+    assert "None of the chosen requests can be delivered again." in page.text
 
 
-def test_a_mail_that_does_not_leave(staff, make, relay):
+def test_email_that_cannot_be_sent(staff, make, relay):
     refusing = factories.PathwayFactory(email="refused@northfield.example")
-    relay.answers["refused@northfield.example"] = "554 no"
+    relay.replies["refused@northfield.example"] = "554 no"
     row, other = make(pathway=refusing), make()
     assert deliver(staff, row, other) == [
         f"Request {row.pk}: the email did not leave. Try again later; the log says why.",
@@ -123,29 +111,26 @@ def test_a_mail_that_does_not_leave(staff, make, relay):
     assert [status(row), status(other)] == ["failed", "sent"]
 
 
-def test_a_link_that_was_withdrawn(staff, make, relay):
+def test_record_that_is_no_longer_shared(staff, make, relay):
     row = make(status="failed")
     ProgramCertRecord.objects.all().delete()
-    assert deliver(staff, row) == [
-        f"Request {row.pk}: not delivered: {NOT_SHARED}",
-    ]
-    assert (relay.mails, LogEntry.objects.count()) == ([], 0)
+    assert deliver(staff, row) == [f"Request {row.pk}: not delivered: {NOT_SHARED}"]
+    assert (relay.messages, LogEntry.objects.count()) == ([], 0)
 
 
-def test_a_pathway_without_an_address(staff, make, pathway):
+def test_pathway_without_email_address(staff, make, pathway):
     row = make(status="failed")
     type(pathway).objects.update(email="")
     assert deliver(staff, row) == [f"Request {row.pk}: not delivered: its pathway has no email address."]
 
 
-def test_a_request_that_is_gone(staff, make):
+def test_deleted_request(staff, make):
     row = make()
     UserCreditPathway.objects.all().delete()
     assert deliver(staff, row) == [f"Request {row.pk}: it is gone."]
 
 
-def test_one_that_somebody_else_has_delivered_meanwhile(staff, make, relay):
-    """While the mail of the first is in flight."""
+def test_request_that_is_delivered_by_someone_else_while_another_is_in_flight(staff, make, relay):
     first, second = make(), make()
 
     def meanwhile():
@@ -160,15 +145,14 @@ def test_one_that_somebody_else_has_delivered_meanwhile(staff, make, relay):
     assert LogEntry.objects.count() == 1
 
 
-def test_back_to_the_list_as_it_was_filtered(staff, make, relay):
+def test_redirect_to_the_list_with_its_filters(staff, make, relay):
     row = make(status="failed")
-    asked = staff.post(f"{LIST}?status=failed&q=halima", {"action": "deliver_again", "_selected_action": [row.pk]})
-    done = staff.post(asked["Location"], {"id": row.pk})
-    assert done["Location"] == f"{LIST}?status=failed&q=halima"
+    to_page = staff.post(f"{LIST}?status=failed&q=halima", {"action": "deliver_again", "_selected_action": [row.pk]})
+    to_list = staff.post(to_page["Location"], {"id": row.pk})
+    assert to_list["Location"] == f"{LIST}?status=failed&q=halima"
 
 
-def test_the_form_of_a_real_browser(staff, make, relay):
-    """Which needs the token of the page."""
+def test_the_form_has_a_csrf_token(staff, make, relay):
     browser = Client(enforce_csrf_checks=True)
     browser.cookies = staff.cookies
     row = make()
@@ -178,7 +162,7 @@ def test_the_form_of_a_real_browser(staff, make, relay):
     assert status(row) == "sent"
 
 
-def test_whatever_goes_wrong_with_one_the_others_get_their_turn(staff, make, relay, settings, caplog):
+def test_an_exception_does_not_affect_other_requests(staff, make, relay, settings, caplog):
     settings.CREDIT_PATHWAYS_RECORD_SOURCE = f"{__name__}.BrokenForSome"
     row, other = make(user=factories.UserFactory(username=BrokenForSome.username)), make()
     ProgramCertRecord.objects.create(user=row.user, program=row.program)
@@ -190,15 +174,14 @@ def test_whatever_goes_wrong_with_one_the_others_get_their_turn(staff, make, rel
     assert row.user.email not in caplog.text
 
 
-def test_within_atomic_requests(staff, make, relay, monkeypatch):
-    """Of a host whose every view is a transaction, this one is none."""
+def test_atomic_requests_does_not_apply_to_this_view(staff, make, relay, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     row = make()
     assert deliver(staff, row) == [f"Request {row.pk}: the email left."]
 
 
-def test_a_slow_mail_server(staff, make, relay, monkeypatch):
-    monkeypatch.setattr(deliver_again, "PATIENCE", 0.2)
+def test_no_delivery_is_started_after_the_maximum_time(staff, make, relay, monkeypatch):
+    monkeypatch.setattr(deliver_again, "MAX_DELIVERY_SECONDS", 0.2)
     relay.delay = 0.3
     row, other = make(), make()
     assert deliver(staff, row, other) == [
@@ -208,7 +191,7 @@ def test_a_slow_mail_server(staff, make, relay, monkeypatch):
     assert status(other) == "pending"
 
 
-def test_it_is_logged(staff, make, relay):
+def test_log_entry(staff, make, relay):
     row = make()
     deliver(staff, row, make(status="sent"))
     [entry] = LogEntry.objects.all()
@@ -216,8 +199,8 @@ def test_it_is_logged(staff, make, relay):
     assert entry.change_message == "Deliver again: sent"
 
 
-def test_too_many(staff, make, monkeypatch):
-    monkeypatch.setattr(deliver_again, "AT_ONCE", 2)
+def test_too_many_requests(staff, make, monkeypatch):
+    monkeypatch.setattr(deliver_again, "MAX_REQUESTS_PER_ACTION", 2)
     rows = [make() for _number in range(3)]
     page = choose(staff, *rows)
     assert [str(message) for message in page.context["messages"]] == [
@@ -227,35 +210,32 @@ def test_too_many(staff, make, monkeypatch):
 
 
 @pytest.mark.parametrize("id_", ["x", "0", "-1", "9" * 30, "9" * 5000, "²", "\x00"])
-def test_ids_that_are_none(id_, staff):
+def test_malformed_ids(id_, staff):
     assert staff.get(URL, {"id": id_}).status_code == 200
     assert staff.post(URL, {"id": id_}).status_code == 302
 
 
 @pytest.mark.parametrize("codenames", [[], ["view_usercreditpathway"], ["deliver_usercreditpathway"]])
-def test_who_may_not(codenames, client, make, relay):
-    user = factories.UserFactory(is_staff=True)
-    permit(user, *codenames)
-    client.force_login(user)
-    row = make()
-    for answer in (client.get(URL, {"id": row.pk}), client.post(URL, {"id": row.pk})):
-        assert answer.status_code == 403
+def test_permission_denied(codenames, log_in_staff, make, relay):
+    client, row = log_in_staff(*codenames), make()
+    for response in (client.get(URL, {"id": row.pk}), client.post(URL, {"id": row.pk})):
+        assert response.status_code == 403
     choose(client, row)
-    assert (relay.mails, status(row)) == ([], "pending")
+    assert (relay.messages, status(row)) == ([], "pending")
     if codenames == ["view_usercreditpathway"]:
         assert "Deliver again" not in client.get(LIST).content.decode()
 
 
 @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
 @pytest.mark.parametrize("before", ["pending", "failed"])
-def test_somebody_else_is_delivering(before, staff, make, relay):
-    row, said = make(status=before), []
+def test_request_that_is_being_delivered_by_someone_else(before, staff, make, relay):
+    row, messages = make(status=before), []
 
     def meanwhile():
-        said.extend(deliver(staff, row))
+        messages.extend(deliver(staff, row))
         connection.close()
 
     relay.on_data = meanwhile
     assert api.deliver(row) == "sent"
-    assert said == [f"Request {row.pk}: it is being delivered by somebody else just now."]
-    assert len(relay.mails) == 1
+    assert messages == [f"Request {row.pk}: it is being delivered by somebody else just now."]
+    assert len(relay.messages) == 1

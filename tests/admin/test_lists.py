@@ -1,12 +1,10 @@
-"""Django admin: the lists and pages of the catalog, the shared records and the credit requests."""
+"""The lists and pages of the catalog, shared program records and credit requests."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.timezone import now
 
 from credit_pathways.admin import learner_rows
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
@@ -31,24 +29,13 @@ def request_row(learner, program, pathway):
     return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
 
 
-@pytest.fixture
-def staff(client):
-    """A browser in which a member of the staff is logged in, who may view credit requests and nothing else."""
-    user = factories.UserFactory(username="staff", is_staff=True)
-    user.user_permissions.add(
-        Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
-    )
-    client.force_login(user)
-    return client
-
-
 def text_of(response):
-    """Return what a person reads."""
+    """Return the text of the page."""
     return Page(response.content.decode()).text
 
 
 def listed(client, **query):
-    """Return the ids that the list of requests shows, in their order."""
+    """Return the ids of the requests in the list, in the order of the list."""
     page = client.get(LIST, query)
     assert page.status_code == 200
     return [row.pk for row in page.context["cl"].result_list]
@@ -61,47 +48,36 @@ def test_lists_and_searches(model, query, admin_client, request_row):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_are_for_those_who_may_view_them(model, client, request_row):
-    client.force_login(factories.UserFactory(is_staff=True))
-    assert client.get(url(model, "changelist")).status_code == 403
-
-
-def permit(user, *codenames):
-    user.user_permissions.set(
-        Permission.objects.filter(content_type__app_label="credit_pathways", codename__in=codenames)
-    )
+def test_lists_require_permission(model, log_in_staff, request_row):
+    assert log_in_staff().get(url(model, "changelist")).status_code == 403
 
 
 @pytest.mark.parametrize("model", ["programcertrecord", "usercreditpathway"])
-def test_change_is_not_view_where_nothing_changes(model, client, request_row):
-    user = factories.UserFactory(is_staff=True)
-    permit(user, f"change_{model}", f"delete_{model}", "deliver_usercreditpathway")
-    client.force_login(user)
+def test_other_permissions_do_not_include_the_view_permission(model, log_in_staff, request_row):
+    client = log_in_staff(f"change_{model}", f"delete_{model}", "deliver_usercreditpathway")
     row = {"programcertrecord": ProgramCertRecord, "usercreditpathway": UserCreditPathway}[model].objects.get()
     for page in (url(model, "changelist"), url(model, "change", row.pk), f"{LIST}report/", f"{LIST}export/"):
         assert client.get(page).status_code == 403
 
 
 @pytest.mark.parametrize("model", ["program", "pathway"])
-def test_numbers_of_requests_are_for_those_who_may_view_requests(model, client, request_row, program, pathway):
-    user = factories.UserFactory(is_staff=True)
-    client.force_login(user)
+def test_numbers_of_requests_require_permission(model, log_in_staff, request_row, program, pathway):
     row = {"program": program, "pathway": pathway}[model]
     for codenames, shown in (([f"view_{model}"], False), ([f"view_{model}", "view_usercreditpathway"], True)):
-        permit(user, *codenames)
+        client = log_in_staff(*codenames)
         for page in (url(model, "changelist"), url(model, "change", row.pk)):
             assert ("last 30 days" in client.get(page).content.decode()) == shown
 
 
 @pytest.mark.parametrize("query", ["credit_requests=1", "shared_records=1", "status__regex=(", "title__contains=%00"])
 @pytest.mark.parametrize("model", ["program", "pathway"])
-def test_the_catalog_has_no_other_look_ups(query, model, admin_client, request_row):
+def test_other_lookups_in_the_catalog_are_rejected(query, model, admin_client, request_row):
     assert admin_client.get(f"{url(model, 'changelist')}?{query}").status_code == 400
     assert admin_client.get(f"{url(model, 'changelist')}?status__exact=retired").context["cl"].result_count == 0
 
 
 class TestCreditRequests:
-    def test_the_list_shows_who_asked_whom_for_what(self, admin_client, request_row, pathway):
+    def test_columns(self, admin_client, request_row, pathway):
         old = factories.UserCreditPathwayFactory(user=request_row.user, program=None, pathway=pathway)
         page = admin_client.get(LIST).content.decode()
         for part in ("halima", "Master of Science", "Northfield University", "Statistics", "pending", "not recorded"):
@@ -117,7 +93,7 @@ class TestCreditRequests:
             assert f'href="{reverse("admin:auth_user_change", args=[learner.pk])}"' in content
         assert f"/records/programs/shared/{shared.uuid}/" in content
 
-    def test_the_public_link_is_the_learners_own_of_that_program(self, admin_client, request_row, program):
+    def test_the_public_link_is_for_this_learner_and_program(self, admin_client, request_row, program):
         ProgramCertRecord.objects.all().delete()
         others = [
             factories.ProgramCertRecordFactory(program=program),
@@ -127,12 +103,12 @@ class TestCreditRequests:
         assert "not shared" in page
         assert not [other for other in others if str(other.uuid) in page]
 
-    def test_the_public_link_is_for_those_who_may_see_public_links(self, staff, request_row):
+    def test_the_public_link_requires_permission(self, staff, request_row):
         page = staff.get(url("usercreditpathway", "change", request_row.pk)).content.decode()
         assert "Statistics" in page
         assert "shared/" not in page
 
-    def test_a_record_that_is_not_shared_has_no_link(self, admin_client, request_row, pathway):
+    def test_no_public_link_without_a_shared_record(self, admin_client, request_row, pathway):
         ProgramCertRecord.objects.all().delete()
         old = factories.UserCreditPathwayFactory(program=None, pathway=pathway)
         for row in (request_row, old):
@@ -141,7 +117,7 @@ class TestCreditRequests:
     @pytest.mark.parametrize(
         ("word", "found"), [("halima", 1), (" halima@home.example ", 1), ("halim", 0), ("dario", 0)]
     )
-    def test_search_by_the_whole_username_or_address(self, word, found, admin_client, request_row):
+    def test_search_by_username_or_email_address(self, word, found, admin_client, request_row):
         assert len(listed(admin_client, q=word)) == found
 
     def test_search_by_number(self, admin_client, request_row):
@@ -175,13 +151,13 @@ class TestCreditRequests:
         [("status", "lost"), ("institution", "Nowhere"), ("pathway", "x"), ("pathway", 10**30), ("program", "x"),
          ("program", 10**30), ("since", "yesterday"), ("until", "9999-12-31"), ("since", "0001-01-01")],
     )  # fmt: skip
-    def test_a_filter_that_cannot_be_understood_finds_nothing_and_says_so(self, name, value, admin_client, request_row):
+    def test_an_invalid_filter_matches_nothing_and_shows_an_error(self, name, value, admin_client, request_row):
         page = admin_client.get(LIST, {name: value})
         assert list(page.context["cl"].result_list) == []
         assert "errorlist" in page.content.decode()
 
     def test_institutions_that_differ_in_case(self, admin_client):
-        """Which MySQL sorts together."""
+        """MySQL sorts them together."""
         pathways = [
             factories.PathwayFactory(org_name=name, name=n)
             for name, n in (("Alpha", "a"), ("alpha", "b"), ("Alpha", "c"))
@@ -191,10 +167,10 @@ class TestCreditRequests:
         assert listed(admin_client, institution="alpha") == [rows[1]]
 
     @pytest.mark.parametrize("key", ["0", "00"])
-    def test_program_0_is_no_program(self, key, admin_client, request_row):
+    def test_program_0_matches_nothing(self, key, admin_client, request_row):
         assert listed(admin_client, program=key) == []
 
-    def test_who_may_not_see_programs_cannot_choose_one_but_keeps_it(self, staff, request_row, program):
+    def test_without_the_permission_to_view_programs_the_program_is_a_hidden_field(self, staff, request_row, program):
         page = Page(staff.get(LIST, {"program": program.pk}).content.decode())
         [field] = [attrs for tag, attrs in page.elements if attrs.get("id") == "id_program"]
         assert (field["name"], field["type"], field["value"]) == ("program", "hidden", str(program.pk))
@@ -204,7 +180,7 @@ class TestCreditRequests:
         ["nosuch=1", "id=abc", "modified__gte=2026-01-01", "created__year=99999999", "status__regex=(", "id__regex=(",
          "user__password__startswith=x", "user__id__in=x", "program__isnull=True", "status__contains=%00"],
     )  # fmt: skip
-    def test_no_other_look_up(self, query, admin_client, request_row):
+    def test_other_lookups_are_rejected(self, query, admin_client, request_row):
         for path in (LIST, f"{LIST}export/"):
             assert admin_client.get(f"{path}?{query}").status_code == 400
 
@@ -219,7 +195,7 @@ class TestCreditRequests:
         for query in ({}, {"q": evil}, {"status": evil}, {"program": evil}, {"institution": evil}):
             assert "<script>alert" not in admin_client.get(LIST, query).content.decode()
 
-    def test_autocompletion_has_its_scripts(self, admin_client):
+    def test_the_list_loads_the_autocomplete_script(self, admin_client):
         assert "admin/js/autocomplete.js" in admin_client.get(LIST).content.decode()
 
     def test_the_form_keeps_search_and_order(self, admin_client, request_row):
@@ -229,7 +205,7 @@ class TestCreditRequests:
         assert '<input type="hidden" name="p"' not in page
         assert '<option value="pending" selected>' in page
 
-    def test_it_sorts_by_age_only(self, admin_client, program, pathway):
+    def test_the_list_can_be_sorted_by_date_only(self, admin_client, program, pathway):
         rows = factories.UserCreditPathwayFactory.create_batch(3, program=program, pathway=pathway)
         ids = [row.pk for row in rows]
         now = timezone.now()
@@ -239,35 +215,35 @@ class TestCreditRequests:
             assert listed(admin_client, o=order) == newest_first
         assert listed(admin_client, o="7") == newest_first[::-1]
 
-    def test_many_are_not_counted(self, admin_client, program, pathway, monkeypatch):
-        monkeypatch.setattr(learner_rows, "LISTED", 3)
+    def test_the_count_is_bounded(self, admin_client, program, pathway, monkeypatch):
+        monkeypatch.setattr(learner_rows, "MAX_LISTED_ROWS", 3)
         factories.UserCreditPathwayFactory.create_batch(5, program=program, pathway=pathway)
         page = admin_client.get(LIST)
         assert page.context["cl"].result_count == 3
 
-    def test_where_the_list_ends_is_said(self, admin_client, program, pathway, monkeypatch):
-        monkeypatch.setattr("credit_pathways.admin.credit_requests.LISTED", 2)
+    def test_a_note_says_where_the_list_ends(self, admin_client, program, pathway, monkeypatch):
+        monkeypatch.setattr("credit_pathways.admin.credit_requests.MAX_LISTED_ROWS", 2)
         factories.UserCreditPathwayFactory(program=program, pathway=pathway)
         assert "The list ends after" not in text_of(admin_client.get(LIST))
         factories.UserCreditPathwayFactory(program=program, pathway=pathway)
         assert "The list ends after 2 requests. Filter it to see others" in text_of(admin_client.get(LIST))
 
-    def test_statements(self, staff, program, pathway, django_assert_max_num_queries):
-        """However many rows, and for a member of the staff, whose permissions have to be looked up."""
+    def test_number_of_queries(self, staff, program, pathway, django_assert_max_num_queries):
+        """The number does not depend on the rows. It includes the queries for the permissions of the user."""
         factories.UserCreditPathwayFactory.create_batch(50, program=program, pathway=pathway)
         query = {"status": "pending", "institution": pathway.org_name, "pathway": pathway.pk, "program": program.pk}
         for some in ({}, {"program": program.pk}, query):
             with django_assert_max_num_queries(10):
                 assert len(listed(staff, **some)) == 50
 
-    def test_many_cannot_be_deleted_at_one_time(self, admin_client, request_row):
+    def test_requests_cannot_be_deleted_in_bulk(self, admin_client, request_row):
         data = {"action": "delete_selected", "_selected_action": [request_row.pk], "post": "yes"}
         admin_client.post(LIST, data)
         assert UserCreditPathway.objects.exists()
 
 
 @pytest.mark.parametrize("model", ["programcertrecord", "usercreditpathway"])
-def test_what_learners_did_is_read_only(model, admin_client, request_row):
+def test_learner_rows_are_read_only(model, admin_client, request_row):
     row = {"programcertrecord": ProgramCertRecord, "usercreditpathway": UserCreditPathway}[model].objects.get()
     assert admin_client.get(url(model, "change", row.pk)).status_code == 200
     assert admin_client.post(url(model, "change", row.pk), {"status": "sent"}).status_code == 403
@@ -282,7 +258,7 @@ class TestSharedRecords:
             page = admin_client.get(url("programcertrecord", "changelist"), {"q": word})
             assert [row.pk for row in page.context["cl"].result_list] == [shared.pk]
 
-    def test_the_page_has_the_link(self, admin_client, request_row):
+    def test_public_link(self, admin_client, request_row):
         shared = ProgramCertRecord.objects.get()
         page = admin_client.get(url("programcertrecord", "change", shared.pk)).content.decode()
         assert f'href="https://example.com/records/programs/shared/{shared.uuid}/"' in page
@@ -290,50 +266,48 @@ class TestSharedRecords:
 
 class TestCatalog:
     @pytest.mark.parametrize("model", ["program", "pathway"])
-    def test_it_can_be_edited(self, model, admin_client, program, pathway):
+    def test_catalog_can_be_edited(self, model, admin_client, program, pathway):
         row = {"program": program, "pathway": pathway}[model]
         assert admin_client.get(url(model, "change", row.pk)).status_code == 200
         assert admin_client.get(url(model, "add")).status_code == 200
 
     @pytest.mark.parametrize(
-        ("lack", "words"),
+        ("values", "problem"),
         [({"status": "retired"}, "It is not published."), ({"pathway_type": "industry"}, "It is not of type credit."),
          ({"email": ""}, "It has no email address."), ({"programs": []}, "It is linked to no program of its site.")],
     )  # fmt: skip
-    def test_why_a_pathway_is_not_requestable(self, lack, words, admin_client, program):
-        pathway = factories.PathwayFactory(**{"programs": [program], **lack})
+    def test_why_a_pathway_is_not_requestable(self, values, problem, admin_client, program):
+        pathway = factories.PathwayFactory(**{"programs": [program], **values})
         for page in (url("pathway", "changelist"), url("pathway", "change", pathway.pk)):
-            assert f"No. {words}" in text_of(admin_client.get(page))
+            assert f"No. {problem}" in text_of(admin_client.get(page))
 
-    def test_a_program_of_another_site_does_not_count(self, admin_client):
+    def test_pathway_with_a_program_of_another_site(self, admin_client):
         factories.PathwayFactory(programs=[factories.ProgramFactory(site=factories.SiteFactory())])
         assert "No. It is linked to no program of its site." in text_of(admin_client.get(url("pathway", "changelist")))
 
-    def test_the_page_of_a_program_of_another_site_says_so(self, admin_client, program):
+    def test_program_with_a_pathway_of_another_site(self, admin_client, program):
         other = factories.SiteFactory()
         factories.PathwayFactory(site=other, programs=[program, factories.ProgramFactory(site=other)])
         assert "No. It is of another site." in text_of(admin_client.get(url("program", "change", program.pk)))
 
-    def test_how_many_programs_a_pathway_serves(self, admin_client, program, pathway):
+    def test_number_of_programs_of_a_pathway(self, admin_client, program, pathway):
         pathway.programs.add(factories.ProgramFactory())
         factories.PathwayFactory()
         page = admin_client.get(url("pathway", "changelist"))
-        assert [row.served for row in page.context["cl"].result_list] == [2, 0]
+        assert [row.program_count for row in page.context["cl"].result_list] == [2, 0]
 
-    def test_all_that_it_lacks_is_said(self, admin_client):
+    def test_all_problems_of_a_pathway_are_listed(self, admin_client):
         factories.PathwayFactory(status="retired", email="")
-        assert "No. It is not published. It has no email address." in text_of(
-            admin_client.get(url("pathway", "changelist"))
-        )
+        page = text_of(admin_client.get(url("pathway", "changelist")))
+        assert "No. It is not published. It has no email address." in page
 
-    def test_a_program_tells_its_pathways(self, admin_client, program, pathway):
+    def test_pathways_of_a_program(self, admin_client, program, pathway):
         factories.PathwayFactory(name="Old one", status="retired", programs=[program])
         page = text_of(admin_client.get(url("program", "change", program.pk)))
         assert "Master of Science Yes." in page
         assert "Old one No. It is not published." in page
-        assert "link pathways to it" in text_of(
-            admin_client.get(url("program", "change", factories.ProgramFactory().pk))
-        )
+        other = factories.ProgramFactory()
+        assert "link pathways to it" in text_of(admin_client.get(url("program", "change", other.pk)))
 
     @pytest.mark.parametrize("model", ["program", "pathway"])
     def test_requests_of_the_last_30_days(self, model, admin_client, program, pathway):
@@ -341,13 +315,13 @@ class TestCatalog:
         factories.UserCreditPathwayFactory()
         UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=timezone.now() - timedelta(days=31))
         row = {"program": program, "pathway": pathway}[model]
-        since = (now() - timedelta(days=30)).date()
+        since = (timezone.now() - timedelta(days=30)).date()
         link = f'<a href="{LIST}?{model}={row.pk}&amp;since={since}">3</a>'
         for page in (url(model, "changelist"), url(model, "change", row.pk)):
             assert link in admin_client.get(page).content.decode()
 
     @pytest.mark.parametrize("model", ["program", "pathway"])
-    def test_statements(self, model, admin_client, django_assert_max_num_queries):
+    def test_number_of_queries(self, model, admin_client, django_assert_max_num_queries):
         factories.UserCreditPathwayFactory.create_batch(20)
         with django_assert_max_num_queries(10):
             admin_client.get(url(model, "changelist"))

@@ -1,10 +1,9 @@
-"""The report in the admin: its page, and its tables as CSV."""
+"""The report: its page, and its tables as CSV."""
 
 import csv
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from credit_pathways.models import UserCreditPathway
@@ -19,18 +18,8 @@ URL = f"{LIST}report/"
 
 
 @pytest.fixture
-def staff(client):
-    """A browser of somebody who may view requests and nothing else."""
-    user = factories.UserFactory(username="staff", is_staff=True)
-    permission = Permission.objects.get(codename="view_usercreditpathway", content_type__app_label="credit_pathways")
-    user.user_permissions.add(permission)
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def rows(program, pathway, learner):
-    """Three of one kind, in March and April, and one of another learner without a program."""
+    """Three identical requests in March and April, and one of another learner without a program."""
     made = factories.UserCreditPathwayFactory.create_batch(3, user=learner, program=program, pathway=pathway)
     made.append(factories.UserCreditPathwayFactory(program=None, pathway=pathway, status="sent"))
     for row, day in zip(made, (1, 2, 31, 32), strict=True):
@@ -40,31 +29,31 @@ def rows(program, pathway, learner):
 
 
 def tables(client, **days):
-    """Return the page's tables, by title: the cells of each row."""
+    """Return the cells of each row of the page's tables, by the title of the table."""
     page = Page(client.get(URL, {"since": "", "until": "", **days}).content.decode())
     return {
-        page.text_of(page.all_of("h2", inside=section)[0]): [
-            [page.text_of(cell) for cell in sorted(page.all_of("th", inside=row) + page.all_of("td", inside=row))]
-            for row in page.all_of("tr", inside=section)
+        page.text_of(page.find_all("h2", inside=section)[0]): [
+            [page.text_of(cell) for cell in sorted(page.find_all("th", inside=row) + page.find_all("td", inside=row))]
+            for row in page.find_all("tr", inside=section)
         ]
-        for section in page.all_of("section")
+        for section in page.find_all("section")
     }
 
 
 def table(client, by, **days):
-    """Return a table as CSV: its rows."""
-    answer = client.get(f"{URL}{by}.csv", {"since": "", "until": "", **days})
-    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
-    assert answer.content.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(answer.content.decode("utf-8-sig").splitlines()))
+    """Return the rows of a table's CSV."""
+    response = client.get(f"{URL}{by}.csv", {"since": "", "until": "", **days})
+    assert (response.status_code, response["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(response.content.decode("utf-8-sig").splitlines()))
 
 
-def test_the_list_links_to_it(staff):
+def test_the_list_links_to_the_report(staff):
     page = Page(staff.get(LIST).content.decode())
-    assert URL in [page.attributes(link).get("href") for link in page.all_of("a")]
+    assert URL in [page.attributes(link).get("href") for link in page.find_all("a")]
 
 
-def test_all(staff, rows):
+def test_tables(staff, rows):
     shown = tables(staff)
     assert list(shown) == ["By program", "By pathway", "By institution", "By status", "By month"]
     assert shown["By program"] == [
@@ -80,7 +69,7 @@ def test_all(staff, rows):
 
 
 def test_a_range_of_days(staff, rows):
-    """Both days count; what was asked before the range makes a repeat."""
+    """Both days are included. A request from before the range makes a later one a repeat."""
     assert tables(staff, since="2026-03-02", until="2026-03-31")["By program"][1:] == [
         ["Statistics", "2", "0", "2", "1"],
         ["Together", "2", "0", "2", ""],
@@ -88,7 +77,7 @@ def test_a_range_of_days(staff, rows):
     assert tables(staff, until="2026-03-01")["By month"][1] == ["March 2026", "1", "1", "0", "1"]
 
 
-def test_the_last_twelve_months_to_begin_with(staff, program, pathway):
+def test_the_default_range_is_the_last_twelve_months(staff, program, pathway):
     now = timezone.now()
     _recent, old = factories.UserCreditPathwayFactory.create_batch(2, program=program, pathway=pathway)
     UserCreditPathway.objects.filter(pk=old.pk).update(created=now - timedelta(days=400))
@@ -98,7 +87,7 @@ def test_the_last_twelve_months_to_begin_with(staff, program, pathway):
     assert page.context["form"].cleaned_data["since"] == date(now.year - 1, now.month, 1)
 
 
-def test_months_in_which_nobody_asked(staff, rows):
+def test_months_without_requests(staff, rows):
     UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=datetime(2025, 11, 1, tzinfo=UTC))
     months = [[row[0], row[1]] for row in tables(staff)["By month"][1:-1]]
     assert months == [
@@ -107,39 +96,38 @@ def test_months_in_which_nobody_asked(staff, rows):
     ]  # fmt: skip
 
 
-def test_days_are_those_of_utc(staff, rows, settings):
+def test_days_are_in_utc(staff, rows, settings):
     settings.TIME_ZONE = "Pacific/Auckland"
     assert tables(staff, since="2026-03-31", until="2026-03-31")["By month"][1] == ["March 2026", "1", "0", "1", "1"]
 
 
-def test_numbers_of_a_thousand(staff, program, pathway, learner, settings):
-    """Are grouped for people, and plain for the chart."""
+def test_thousand_separators_are_for_people_and_not_for_the_chart(staff, program, pathway, learner, settings):
     settings.USE_THOUSAND_SEPARATOR = True
     UserCreditPathway.objects.bulk_create(
         UserCreditPathway(user=learner, program=program, pathway=pathway) for _number in range(1000)
     )
     page = Page(staff.get(URL).content.decode())
-    cell = next(cell for cell in page.all_of("td") if "data-number" in page.attributes(cell))
+    cell = next(cell for cell in page.find_all("td") if "data-number" in page.attributes(cell))
     assert (page.text_of(cell), page.attributes(cell)["data-number"]) == ("1,000", "1000")
 
 
-def test_where_a_chart_ends_is_said(staff, pathway):
+def test_a_note_says_where_the_chart_ends(staff, pathway):
     programs = factories.ProgramFactory.create_batch(16)
     for program in programs:
         factories.UserCreditPathwayFactory(program=program, pathway=pathway)
     page = Page(staff.get(URL).content.decode())
     assert page.text.count("The chart shows the first 15 lines.") == 1
-    table = next(table for table in page.all_of("table") if "data-lines" in page.attributes(table))
+    table = next(table for table in page.find_all("table") if "data-lines" in page.attributes(table))
     assert page.attributes(table)["data-lines"] == "15"
 
 
-def test_nothing_in_range(staff, rows):
+def test_no_requests_in_the_range(staff, rows):
     page = Page(staff.get(URL, {"since": "2020-01-01", "until": "2020-01-01"}).content.decode())
     assert page.text.count("No requests in this range. Choose other days.") == 5
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "9999-12-31", "0001-01-01", "\x00"])
-def test_what_is_no_day(day, staff, rows):
+def test_invalid_day(day, staff, rows):
     page = staff.get(URL, {"since": day})
     assert page.status_code == 200
     assert "errorlist" in page.content.decode()
@@ -165,48 +153,47 @@ def test_csv(staff, rows, program, pathway):
 
 def test_the_page_links_to_the_csv_of_its_range(staff, rows):
     page = Page(staff.get(URL, {"since": "2026-03-02", "until": ""}).content.decode())
-    links = [page.attributes(link)["href"] for link in page.all_of("a") if ".csv" in page.attributes(link)["href"]]
+    links = [page.attributes(link)["href"] for link in page.find_all("a") if ".csv" in page.attributes(link)["href"]]
     assert links == [f"{URL}{by}.csv?since=2026-03-02&until=" for by in GROUPINGS]
     assert staff.get(links[0]).status_code == 200
 
 
 @pytest.mark.parametrize("by", ["program", "pathway", "institution"])
-def test_no_cell_is_a_formula(by, staff, rows, program, pathway):
+def test_formulas_are_escaped(by, staff, rows, program, pathway):
     program.title = pathway.name = pathway.org_name = "=1+1"
     program.save()
     pathway.save()
     assert table(staff, by)[1][0] == "'=1+1"
 
 
-def test_there_is_no_other_table(staff):
+def test_unknown_table(staff):
     assert staff.get(f"{URL}user.csv").status_code == 404
 
 
-def test_statements(staff, rows, django_assert_max_num_queries):
-    """One for each table; session, user and permissions come on top."""
+def test_number_of_queries(staff, rows, django_assert_max_num_queries):
+    """One for each table, besides those for the session, the user and the permissions."""
     with django_assert_max_num_queries(4 + len(GROUPINGS)):
         staff.get(URL)
     with django_assert_max_num_queries(4 + 1):
         table(staff, "program")
 
 
-def test_who_may_not(client, rows):
-    client.force_login(factories.UserFactory(is_staff=True))
+def test_permission_denied(log_in_staff, rows):
+    client = log_in_staff()
     assert client.get(URL).status_code == 403
     assert client.get(f"{URL}program.csv").status_code == 403
     client.logout()
     assert client.get(URL).status_code == 302
 
 
-def test_it_only_reads(staff):
+def test_other_methods_are_not_allowed(staff):
     assert staff.post(URL).status_code == 405
     assert staff.post(f"{URL}program.csv").status_code == 405
 
 
-def test_charts_have_what_they_read(staff, rows):
-    """Each table says what its chart is of, and carries plain numbers whatever the language's separators."""
+def test_tables_have_the_attributes_that_the_charts_read(staff, rows):
     page = Page(staff.get(URL, {"since": "", "until": ""}).content.decode())
-    found = [table for table in page.all_of("table") if "data-chart" in page.attributes(table)]
+    found = [table for table in page.find_all("table") if "data-chart" in page.attributes(table)]
     assert [page.attributes(table)["data-chart"] for table in found] == list(GROUPINGS)
-    cells = [page.attributes(cell).get("data-number") for cell in page.all_of("td", inside=found[0])]
+    cells = [page.attributes(cell).get("data-number") for cell in page.find_all("td", inside=found[0])]
     assert cells[:4] == ["3", "1", "2", "1"]
