@@ -1,152 +1,142 @@
 """
-Fill a database with credit requests, as a service of some years has them.
+A database with the credit requests that a service collects in five years.
 
-With what ``requirements/services.txt`` lists, in the project's directory; the database has to exist, and is migrated::
-
-    TEST_DATABASE_URL=postgres://postgres@127.0.0.1/bench .venv/bin/python -m benchmarks.dataset --rows 1000000
-
-One learner for 20 requests, 300 programs, 80 pathways of 40 institutions, five years. What it makes is the same each
-time, but for its end, which is now.
+It has one learner for every 20 requests, 300 programs, and 80 pathways of 40 institutions. A few pathways and programs
+have most of the requests. The same number of rows always results in the same data, except that it ends now.
 """
 
-import argparse
-import os
+import io
+import json
 import random
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import accumulate, islice
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-import django
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from django.utils import timezone
+from tqdm import tqdm
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
+from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
 
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.contrib.sites.models import Site  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
-from tqdm import tqdm  # noqa: E402
-
-from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway  # noqa: E402
-
-ROWS_OF_A_LEARNER = 20
-#: Different things that one learner asks for: the fewer, the more repeats.
-WISHES = 12
-PROGRAMS, PATHWAYS, INSTITUTIONS = 300, 80, 40
-SPAN = timedelta(days=5 * 365)
-#: The share of requests from before programs were recorded.
+PROGRAMS, PATHWAYS, INSTITUTIONS, SCHOOLS = 300, 80, 40, 50
+PROGRAMS_PER_PATHWAY = 15
+REQUESTS_PER_LEARNER = 20
+#: How many different things one learner requests. The fewer, the more repeats.
+WISHES_PER_LEARNER = 12
+PERIOD = timedelta(days=5 * 365)
+#: The share of the oldest requests, which have no program.
 WITHOUT_PROGRAM = 0.1
+#: Percentages.
 STATUSES = {"sent": 96.0, "failed": 3.8, "pending": 0.2}
-BATCH = 5_000
+BATCH_SIZE = 5_000
 
 
-def fill(rows: int) -> None:
-    """Put ``rows`` credit requests, and all that they point at, into the empty tables."""
-    chance = random.Random(rows)  # noqa: S311
-    programs, pathways = _catalog(chance)
-    learners = _learners(max(rows // ROWS_OF_A_LEARNER, 1))
-    ProgramCertRecord.objects.bulk_create(
-        (ProgramCertRecord(user_id=learner, program=chance.choice(programs)) for learner in learners), BATCH
-    )
-    requests = _requests(rows, chance, learners, _wishes(chance, programs, pathways))
-    progress = iter(tqdm(requests, "requests", rows, disable=None))
-    while batch := list(islice(progress, BATCH)):
+@contextmanager
+def test_database() -> Iterator[None]:
+    """Create an empty database, and drop it at the end."""
+    if connection.vendor == "sqlite":
+        # Durable commits, as in production: the tests' own options give them up for speed.
+        connection.settings_dict["OPTIONS"].clear()
+    databases = setup_databases(verbosity=0, interactive=False)
+    try:
+        yield
+    finally:
+        connection.close()
+        teardown_databases(databases, verbosity=0)
+
+
+def fill(rows: int, catalog_file: Path) -> None:
+    """Create ``rows`` credit requests and all that they refer to. The catalog is also written to ``catalog_file``."""
+    rng = random.Random(rows)  # noqa: S311
+    catalog_file.write_text(json.dumps(catalog(rng)), encoding="utf-8")
+    call_command("sync_catalog", file=catalog_file, stdout=io.StringIO())
+    learners = create_learners(max(rows // REQUESTS_PER_LEARNER, 1))
+    share_records(rng, learners)
+    requests = iter(tqdm(credit_requests(rows, rng, learners), "credit requests", rows, disable=None))
+    while batch := list(islice(requests, BATCH_SIZE)):
         UserCreditPathway.objects.bulk_create(batch)
-    _analyze()
+    analyze()
 
 
-def _catalog(chance: random.Random) -> tuple[list[Program], list[Pathway]]:
-    site = Site.objects.get_current()
-    programs = Program.objects.bulk_create(
-        Program(site=site, uuid=_uuid(chance), title=f"Program {n}", type="MicroMasters", school=f"School {n % 50}")
-        for n in range(PROGRAMS)
-    )
-    pathways = Pathway.objects.bulk_create(
-        Pathway(
-            site=site,
-            uuid=_uuid(chance),
-            name=f"Pathway {n}",
-            org_name=f"Institution {n % INSTITUTIONS}",
-            email=f"registrar{n}@institutions.example",
-        )
-        for n in range(PATHWAYS)
-    )
-    link = Pathway.programs.through
-    link.objects.bulk_create(
-        link(pathway=pathway, program=program) for pathway in pathways for program in chance.sample(programs, 15)
-    )
-    return _kept(Program), _kept(Pathway)
+def catalog(rng: random.Random) -> dict[str, list[dict[str, Any]]]:
+    """Return programs and pathways in the shape of Discovery's API."""
+    programs = [
+        {
+            "uuid": _random_uuid(rng),
+            "title": f"Program {number}",
+            "type": "MicroMasters",
+            "status": "active",
+            "authoring_organizations": [{"name": f"School {number % SCHOOLS}"}],
+        }
+        for number in range(PROGRAMS)
+    ]
+    pathways = [
+        {
+            "uuid": _random_uuid(rng),
+            "name": f"Pathway {number}",
+            "org_name": f"Institution {number % INSTITUTIONS}",
+            "email": f"registrar{number}@institutions.example",
+            "pathway_type": "credit",
+            "status": "published",
+            "programs": [{"uuid": program["uuid"]} for program in rng.sample(programs, PROGRAMS_PER_PATHWAY)],
+        }
+        for number in range(PATHWAYS)
+    ]
+    return {"programs": programs, "pathways": pathways}
 
 
-def _kept(model: Any) -> list[Any]:
-    """Return all rows as they are stored: MySQL does not tell the keys of rows created together."""
-    return list(model.objects.order_by("pk"))
+def _random_uuid(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-def _uuid(chance: random.Random) -> uuid.UUID:
-    return uuid.UUID(int=chance.getrandbits(128), version=4)
+def create_learners(number: int) -> list[int]:
+    """Return the ids of new users."""
+    user_model = get_user_model()
+    names = (f"student{number}" for number in range(number))
+    users = (user_model(username=name, email=f"{name}@learners.example", password="!") for name in names)  # noqa: S106
+    user_model.objects.bulk_create(tqdm(users, "learners", number, disable=None), BATCH_SIZE)
+    # Read again, because MySQL does not return the ids of rows created together.
+    return list(user_model.objects.filter(username__startswith="student").order_by("pk").values_list("pk", flat=True))
 
 
-def _learners(number: int) -> list[int]:
-    user = get_user_model()
-    names = (f"learner{n}" for n in range(number))
-    users = (user(username=name, email=f"{name}@learners.example", password="!") for name in names)  # noqa: S106
-    user.objects.bulk_create(tqdm(users, "learners", number, disable=None), BATCH)
-    return list(user.objects.filter(username__startswith="learner").order_by("pk").values_list("pk", flat=True))
+def share_records(rng: random.Random, learners: list[int]) -> None:
+    """Share one program record of each learner."""
+    programs = list(Program.objects.order_by("uuid").values_list("pk", flat=True))
+    shared = (ProgramCertRecord(user_id=learner, program_id=rng.choice(programs)) for learner in learners)
+    ProgramCertRecord.objects.bulk_create(shared, BATCH_SIZE)
 
 
-def _wishes(chance: random.Random, programs: list[Program], pathways: list[Pathway]) -> list[tuple[int, int]]:
-    """Return pairs of keys of a pathway and a program; popular ones are there more often."""
-    linked = list(Pathway.programs.through.objects.order_by("pk").values_list("pathway", "program"))
-    weights = list(accumulate(1 / (rank + 10) for rank in range(len(linked))))
-    return chance.choices(linked, cum_weights=weights, k=10_000)
-
-
-def _requests(
-    rows: int, chance: random.Random, learners: list[int], wishes: list[tuple[int, int]]
-) -> Iterator[UserCreditPathway]:
-    """Yield them in the order of time."""
-    began, statuses = timezone.now() - SPAN, list(accumulate(STATUSES.values()))
-    for number in range(rows):
-        learner = chance.randrange(len(learners))
-        wish = wishes[(learner * WISHES + chance.randrange(WISHES)) % len(wishes)]
-        created = began + SPAN * (number / rows)
+def credit_requests(rows: int, rng: random.Random, learners: list[int]) -> Iterator[UserCreditPathway]:
+    """Yield unsaved requests, oldest first."""
+    links = list(Pathway.objects.order_by("uuid", "programs__uuid").values_list("pk", "programs"))
+    wishes = rng.choices(links, weights=[1 / (rank + 10) for rank in range(len(links))], k=10_000)
+    statuses = rng.choices(list(STATUSES), weights=list(STATUSES.values()), k=rows)
+    start = timezone.now() - PERIOD
+    for number, status in enumerate(statuses):
+        learner = rng.randrange(len(learners))
+        pathway, program = wishes[(learner * WISHES_PER_LEARNER + rng.randrange(WISHES_PER_LEARNER)) % len(wishes)]
+        created = start + PERIOD * (number / rows)
         yield UserCreditPathway(
             user_id=learners[learner],
-            pathway_id=wish[0],
-            program_id=wish[1] if number > WITHOUT_PROGRAM * rows else None,
-            status=chance.choices(list(STATUSES), cum_weights=statuses)[0],
+            pathway_id=pathway,
+            program_id=program if number >= WITHOUT_PROGRAM * rows else None,
+            status=status,
             created=created,
-            modified=_later(created, chance),
+            modified=created + timedelta(seconds=rng.expovariate(1 / 3)),
         )
 
 
-def _later(moment: datetime, chance: random.Random) -> datetime:
-    return moment + timedelta(seconds=chance.expovariate(1 / 3))
-
-
-def _analyze() -> None:
-    """Do what a server would do on its own soon."""
+def analyze() -> None:
+    """Update the database's statistics, as the server itself would do some minutes later."""
     for model in (UserCreditPathway, ProgramCertRecord, get_user_model(), Pathway, Program):
         table = connection.ops.quote_name(model._meta.db_table)
+        statements = {"postgresql": f"VACUUM ANALYZE {table}", "mysql": f"ANALYZE TABLE {table}"}
         with connection.cursor() as cursor:
-            analyze = {"postgresql": f"VACUUM ANALYZE {table}", "mysql": f"ANALYZE TABLE {table}"}
-            cursor.execute(analyze.get(connection.vendor, f"ANALYZE {table}"))
-
-
-def main() -> None:
-    """Migrate the database and fill it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    call_command("migrate", verbosity=0)
-    if UserCreditPathway.objects.exists():
-        parser.error("there are requests in this database already; name an empty one")
-    fill(rows)
-
-
-if __name__ == "__main__":
-    main()
+            cursor.execute(statements.get(connection.vendor, f"ANALYZE {table}"))

@@ -1,103 +1,108 @@
 """
-Measure what learners, registrars, staff and operators wait for, beside the least work that does the same (``floors``).
+Measure what people wait for (``cases``), some of it beside the least work that gives the same answer (``floors``).
 
-``make bench`` runs it on SQLite, ``make bench-all`` on PostgreSQL and MariaDB with Redis, too; ``docs/performance.rst``
-explains the figures. Nothing in it fails for being slow.
+``make bench`` runs this on SQLite, ``make bench-all`` on PostgreSQL and MariaDB, too. ``docs/performance.rst`` explains
+the figures. Nothing here fails because a machine is slow.
 """
 
 import argparse
-import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from dataclasses import replace
+import gc
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import django
+from django.db import connection
+from django.test.utils import CaptureQueriesContext, override_settings
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
+from benchmarks.cases import Case, all_cases
+from benchmarks.dataset import fill, test_database
 
-from django.conf import settings  # noqa: E402
-from django.core import mail  # noqa: E402
-from django.db import connection  # noqa: E402
+#: Seconds after which a case is not run again, whatever ``--runs`` is.
+MAX_SECONDS = 60
 
-from benchmarks import admin, catalog, harness, learner, staff, startup, workers  # noqa: E402
-from benchmarks.capacity import database  # noqa: E402
-from benchmarks.harness import Case, Figures  # noqa: E402
+TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
 
-
-def prepare() -> None:
-    """Have a host as its operators have it: durable commits, unlike the tests' SQLite; but no limit to requests."""
-    if connection.vendor == "sqlite":
-        connection.settings_dict["OPTIONS"].clear()
-    settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = "benchmarks.floors", ["testserver"]
-    settings.EMAIL_BACKEND, settings.CREDIT_PATHWAYS_REQUEST_RATE = learner.LOCMEM, None
-    mail.outbox = []
-
-
-def measured(cases: Generator[Case], runs: int) -> Iterator[Figures]:
-    """Measure the cases, each as it comes: what one has made can be there for the next."""
-    with closing(cases):
-        for case in cases:
-            yield harness.measure(replace(case, runs=min(runs, case.runs)))
-
-
-def of_learners(options: argparse.Namespace) -> Iterator[Figures]:
-    """Measure requests, pages and lists; delivery by Celery, too, if there is a broker."""
-    with database():
-        for make in (learner.sends, learner.pages, learner.indexes):
-            yield from measured(make(), options.runs)
-        if options.broker:
-            yield from measured(workers.sends(options.broker), options.runs)
-
-
-def of_staff(options: argparse.Namespace) -> Iterator[Figures]:
-    """Measure the admin's pages, report and export, in a database of each size."""
-    for rows in options.rows:
-        with staff.database(rows, keep=False):
-            yield from measured(admin.cases(rows), options.runs)
-
-
-def of_operators(options: argparse.Namespace) -> Iterator[Figures]:
-    """Measure the command that copies the catalog, the start of a host, and workers, if there is a broker."""
-    yield from startup.measured(options.runs)
-    with database():
-        yield from measured(catalog.cases(), options.runs)
-        if options.broker:
-            yield from workers.throughput(options.broker, max(100, 5 * options.runs))
-
-
-GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Figures]]] = {
-    "learners": of_learners,
-    "staff": of_staff,
-    "operators": of_operators,
+#: The tests' host with the floors' URLs, a mailbox in memory, and no limit to requests.
+SETTINGS = {
+    "ROOT_URLCONF": "benchmarks.floors",
+    "ALLOWED_HOSTS": ["testserver"],
+    "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
+    "CREDIT_PATHWAYS_REQUEST_RATE": None,
 }
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=GROUPS, help="one group of the cases")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--runs", type=int, default=200, help="runs of a case at most; those that take long have fewer")
-    parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 1_000_000], help="requests that staff look at")
-    parser.add_argument("--broker", help="address of Redis; without one, delivery by Celery is not measured")
-    options = parser.parse_args()
-    if options.broker and connection.vendor == "sqlite":
-        parser.error("--broker: workers need a database that more than one process writes to; set TEST_DATABASE_URL")
-    return options
+class Figures(NamedTuple):
+    """Times are in milliseconds."""
+
+    statements: int
+    median: float
+    #: What 95 of 100 runs do not exceed.
+    p95: float
+    floor: float | None
+
+
+def measure(case: Case, runs: int) -> Figures:
+    """Run the case and its floor in turns, so that whatever slows one slows both."""
+    statements = warm_up(case)
+    gc.collect()
+    times, floor_times = [], []
+    end = time.monotonic() + MAX_SECONDS
+    while len(times) < runs and (not times or time.monotonic() < end):
+        times.append(milliseconds(case.run))
+        if case.floor:
+            floor_times.append(milliseconds(case.floor))
+    p95 = sorted(times)[int(len(times) * 0.95)]
+    return Figures(statements, statistics.median(times), p95, statistics.median(floor_times) if floor_times else None)
+
+
+def warm_up(case: Case) -> int:
+    """Check that the floor gives the same answer; return the number of statements, without transaction control."""
+    if case.floor:
+        floor_answer = case.answer(case.floor())
+    with CaptureQueriesContext(connection) as captured:
+        returned = case.run()
+    if case.floor:
+        assert case.answer(returned) == floor_answer, f"{case.name}: the floor gives another answer"
+    return sum(not query["sql"].startswith(TRANSACTION_CONTROL) for query in captured)
+
+
+def milliseconds(function: Callable[[], Any]) -> float:
+    """Return how long the function takes."""
+    start = time.perf_counter()
+    function()
+    return 1000 * (time.perf_counter() - start)
+
+
+def print_figures(rows: int, runs: int) -> None:
+    """Measure all cases with ``rows`` credit requests, and print a line for each."""
+    with test_database(), tempfile.TemporaryDirectory() as folder:
+        catalog_file = Path(folder) / "catalog.json"
+        fill(rows, catalog_file)
+        print(f"\n{connection.vendor}, Python {platform.python_version()}, {rows:,} credit requests; milliseconds")
+        print(f"{'':32} statements     median        p95      floor  ratio")
+        for case in all_cases(catalog_file):
+            found = measure(case, runs)
+            floor = f"{found.floor:10.2f} {found.median / found.floor:6.2f}" if found.floor else ""
+            print(f"{case.name:32} {found.statements:10} {found.median:10.2f} {found.p95:10.2f} {floor}", flush=True)
 
 
 def main() -> None:
-    """Measure, and tell."""
-    options = arguments()
-    prepare()
-    groups = [GROUPS[options.only]] if options.only else GROUPS.values()
-    found = harness.tell(one for group in groups for one in group(options))
-    for name, times in learner.growth(found).items():
-        print(f"{name}: {times:.2f} times as long with 50, 50, 10000 as with 5, 5, 0, but for what the rows take")
-    if options.json:
-        harness.write(found, options.json)
+    """Read the command line, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[10_000, 1_000_000], help="credit requests in the database"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=100, help=f"of each case; fewer if they take more than {MAX_SECONDS} s"
+    )
+    options = parser.parse_args()
+    with override_settings(**SETTINGS):
+        for rows in options.rows:
+            print_figures(rows, options.runs)
 
 
 if __name__ == "__main__":
