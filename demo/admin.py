@@ -1,4 +1,4 @@
-"""The demo's users in Django admin."""
+"""Admin for the demo's users."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin

@@ -1,4 +1,4 @@
-"""Requests of the last year, so that the demo's list and report have something to show."""
+"""A year of credit requests for the demo's list and report."""
 
 import random
 from datetime import timedelta
@@ -7,29 +7,29 @@ from typing import Any
 from django.utils import timezone
 
 from credit_pathways.models import Pathway, UserCreditPathway
-from demo.mailbox import REFUSED_HOST
+from demo.mailbox import REJECTED_DOMAIN
 from demo.models import User
 
 LEARNERS, REQUESTS = 40, 300
-#: Of the oldest requests; theirs was not recorded.
-WITHOUT_PROGRAM = 20
+#: How many of the oldest requests have no program, like those before migration 0002.
+REQUESTS_WITHOUT_PROGRAM = 20
 
 
 def load_history() -> None:
-    """Load them, unless there are requests already. Nothing is mailed."""
+    """Create the requests without sending email, unless there are requests already."""
     if UserCreditPathway.objects.exists():
         return
-    chance = random.Random(2026)  # noqa: S311
+    rng = random.Random(2026)  # noqa: S311
     learners = [_learner(number) for number in range(1, LEARNERS + 1)]
-    served = list(
+    links = list(
         Pathway.programs.through.objects.filter(pathway__pathway_type=Pathway.Type.CREDIT)
         .exclude(pathway__email="")
         .select_related("pathway")
         .order_by("pathway__uuid", "program__uuid")
     )
-    ages = sorted((chance.triangular(1, 365, 1) for _number in range(REQUESTS)), reverse=True)
+    ages = sorted((rng.triangular(1, 365, 1) for _ in range(REQUESTS)), reverse=True)
     UserCreditPathway.objects.bulk_create(
-        _request(chance.choice(learners), chance.choice(served), timedelta(days=age), number)
+        _request(rng.choice(learners), rng.choice(links), timedelta(days=age), number)
         for number, age in enumerate(ages)
     )
 
@@ -40,13 +40,13 @@ def _learner(number: int) -> User:
 
 
 def _request(learner: User, link: Any, age: timedelta, number: int) -> UserCreditPathway:
-    refused = link.pathway.email.endswith(REFUSED_HOST)
+    rejected = link.pathway.email.endswith(REJECTED_DOMAIN)
     created = timezone.now() - age
     return UserCreditPathway(
         user=learner,
         pathway=link.pathway,
-        program_id=link.program_id if number >= WITHOUT_PROGRAM else None,
-        status="failed" if refused else "sent",
+        program_id=link.program_id if number >= REQUESTS_WITHOUT_PROGRAM else None,
+        status="failed" if rejected else "sent",
         created=created,
         modified=created + timedelta(seconds=2),
     )

@@ -1,9 +1,9 @@
-"""The demo's mail server: keeps what it takes; refuses one host and is slow with one, so that both can be seen."""
+"""The demo's mail server. It keeps each email, but rejects one domain and is slow with another, to show both."""
 
 import time
 from collections.abc import Sequence
 from email import message_from_bytes, policy
-from email.message import EmailMessage as ParsedMail
+from email.message import EmailMessage as ParsedEmail
 from smtplib import SMTPRecipientsRefused
 
 from django.core.mail import EmailMessage
@@ -11,25 +11,25 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from .models import Mail
 
-REFUSED_HOST = "@refused.example"
-SLOW_HOST = "@slow.example"
-SECONDS = 3
+REJECTED_DOMAIN = "@refused.example"
+SLOW_DOMAIN = "@slow.example"
+SLOW_DOMAIN_SECONDS = 3
 
 
 class MailboxBackend(BaseEmailBackend):
-    """Keep every mail as a row, to be read at ``/mails/``."""
+    """Save each email to the database. ``/mails/`` shows them."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keep the mails, or raise what a real server's refusal raises."""
-        for mail in email_messages:
-            if any(address.endswith(REFUSED_HOST) for address in mail.recipients()):
-                raise SMTPRecipientsRefused(dict.fromkeys(mail.recipients(), (550, b"No such user here")))
-            if any(address.endswith(SLOW_HOST) for address in mail.recipients()):
-                time.sleep(SECONDS)
-            Mail.objects.create(source=mail.message().as_bytes())
+        """Save the emails, or raise the same exception as Django's SMTP backend if a recipient is rejected."""
+        for email in email_messages:
+            if any(address.endswith(REJECTED_DOMAIN) for address in email.recipients()):
+                raise SMTPRecipientsRefused(dict.fromkeys(email.recipients(), (550, b"No such user here")))
+            if any(address.endswith(SLOW_DOMAIN) for address in email.recipients()):
+                time.sleep(SLOW_DOMAIN_SECONDS)
+            Mail.objects.create(source=email.message().as_bytes())
         return len(email_messages)
 
 
-def parsed(mail: Mail) -> ParsedMail:
-    """Return the mail as its receiver's program would read it."""
+def parse(mail: Mail) -> ParsedEmail:
+    """Return the email as its recipient's email client parses it."""
     return message_from_bytes(bytes(mail.source), policy=policy.default)

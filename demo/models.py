@@ -1,4 +1,4 @@
-"""The demo's own data: what a Credentials service has beside the app's tables."""
+"""The demo's own data, such as a Credentials service has in addition to the app's tables."""
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -19,7 +19,6 @@ class User(AbstractUser):
     full_name = models.CharField(max_length=255, blank=True)
 
     def get_full_name(self) -> str:
-        """Return the one name there is."""
         return self.full_name
 
 
@@ -36,13 +35,12 @@ class Course(models.Model):
     school = models.CharField(max_length=255)
 
     def __str__(self) -> str:
-        """Return the key."""
         return self.key
 
 
 class Grade(models.Model):
     """
-    A learner's best grade in a course; a course with an issue date is earned.
+    A learner's best grade in a course. It is earned if it has an issue date.
 
     .. pii: Grades of a learner, named by id.
     .. pii_types: id, other
@@ -58,20 +56,17 @@ class Grade(models.Model):
     modified = models.DateTimeField(auto_now=True)
 
     class Meta:
-        """One grade for each learner and course."""
-
         constraints = [models.UniqueConstraint(fields=["user", "course"], name="demo_one_grade")]
 
     def __str__(self) -> str:
-        """Return the row's number."""
         return f"grade {self.pk}"
 
 
 class Mail(models.Model):
     """
-    A mail that left, as it was sent.
+    An email as it was sent.
 
-    .. pii: Whole mails, with the name and address of the learner.
+    .. pii: Whole emails, with the name and address of the learner.
     .. pii_types: name, email_address, other
     .. pii_retirement: retained
     """
@@ -80,5 +75,4 @@ class Mail(models.Model):
     source = models.BinaryField()
 
     def __str__(self) -> str:
-        """Return the row's number."""
         return f"mail {self.pk}"

@@ -1,4 +1,4 @@
-"""The demo's record source: what a host writes to show its own grades."""
+"""The demo's record source, an example of how a host supplies its own grades."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,10 @@ from .models import Course, Grade
 
 
 class GradeRecordSource(RecordSource):
-    """A learner has a record in a program as soon as there is a grade in one of its courses."""
+    """A learner with a grade in one of a program's courses has a record in that program."""
 
     def progress(self, user: Learner, program: Program) -> Progress | None:
-        """Return the courses of the program with the learner's grades, in two queries."""
+        """Return the program's courses with the learner's grades, in two queries."""
         grades = {grade.course_id: grade for grade in Grade.objects.filter(user=user, course__program=program)}
         if not grades:
             return None
@@ -26,7 +26,7 @@ class GradeRecordSource(RecordSource):
         )
 
     def programs(self, user: Learner, site: Site) -> Iterable[Program]:
-        """Return the programs in which the learner has a grade, by title."""
+        """Return the programs in which the learner has a grade, ordered by title."""
         return Program.objects.filter(site=site, courses__grades__user=user).distinct().order_by("title")
 
 

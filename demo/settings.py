@@ -1,4 +1,4 @@
-"""Settings of the demo: SQLite, no other service."""
+"""Settings for the demo. It uses SQLite and needs no other service."""
 
 import os
 from pathlib import Path
@@ -74,7 +74,7 @@ DATABASES: dict[str, Any] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("DEMO_DATABASE", HERE / "db.sqlite3"),
-        # A transaction that reads first and writes later would fail beside another writer; this one waits.
+        # Wait for other writers. By default, a transaction that reads before it writes fails if another one wrote.
         "OPTIONS": {"transaction_mode": "IMMEDIATE"},
     }
 }
@@ -85,7 +85,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Credit pathways", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
-# Nothing inline, nothing from another host.
+# Nothing inline, and nothing from other hosts.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -100,7 +100,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Mail: kept in the database, to be read at /mails/.
+# Emails are saved to the database and shown at /mails/.
 EMAIL_BACKEND = "demo.mailbox.MailboxBackend"
 ACE_ENABLED_CHANNELS = ["django_email"]
 ACE_CHANNEL_DEFAULT_EMAIL = "django_email"

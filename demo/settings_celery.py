@@ -1,4 +1,4 @@
-"""Settings of the demo with a Celery worker: the broker and the database come from the environment, as URLs."""
+"""Settings for the demo with a Celery worker. CELERY_BROKER_URL and DATABASE_URL come from the environment."""
 
 import os
 
@@ -10,7 +10,7 @@ if "DATABASE_URL" in os.environ:
     DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
 
 CREDIT_PATHWAYS_DELIVERY = "celery"
-# Attempts come quickly here, so that one can watch them.
+# Retry quickly, so that the attempts can be watched.
 CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
 CREDIT_PATHWAYS_CELERY_BACKOFF = 3
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")

@@ -1,4 +1,4 @@
-"""URLs of the demo; the app is at ``records/``."""
+"""The demo's URLs. The app is mounted at ``records/``."""
 
 from django.contrib import admin
 from django.urls import include, path

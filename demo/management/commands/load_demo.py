@@ -1,4 +1,4 @@
-"""``manage.py load_demo``: the demo's site, courses, learners, grades and past requests; say how to log in."""
+"""``manage.py load_demo``: load the demo's site, catalog, learners, grades and past credit requests."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ CATALOG = Path(__file__).parents[2] / "catalog.json"
 PASSWORD = "demo"  # noqa: S105
 ISSUED = datetime(2026, 6, 15, tzinfo=UTC)
 
-#: Username, name, and the share of its courses that the learner earned, by program.
+#: By username: the full name, and the fraction of courses earned in each program.
 LEARNERS: dict[str, tuple[str, dict[str, float]]] = {
     "halima": ("Halima Ó Briain", {"Statistics and Data Science": 0.5, "Supply Chain Management": 0.5}),
     "dario": ("Dario Fiore", {"Statistics and Data Science": 1, "Python for Everyone": 1, "First Aid": 1}),
@@ -28,26 +28,24 @@ LEARNERS: dict[str, tuple[str, dict[str, float]]] = {
 
 
 class Command(BaseCommand):
-    """Load what the demo shows. Running it again changes nothing."""
+    """Load the demo's data. Running the command again changes nothing."""
 
-    help = "Load the demo's catalog, learners and grades, and say how to log in."
+    help = "Load the demo's data and print how to log in."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the address that links have."""
-        parser.add_argument("--domain", default="localhost:8000", help="Where the demo is (default: %(default)s).")
+        parser.add_argument("--domain", default="localhost:8000", help="Domain of the demo (default: %(default)s).")
 
     @transaction.atomic
     def handle(self, *args: Any, domain: str, **options: Any) -> None:
-        """Load in the order in which things need each other."""
         Site.objects.update_or_create(pk=1, defaults={"domain": domain, "name": "Example Online"})
         Site.objects.clear_cache()
         call_command("sync_catalog", file=CATALOG)
         _load_courses()
-        for username, (name, shares) in LEARNERS.items():
-            _load_grades(_user(username, full_name=name), shares)
+        for username, (name, fractions) in LEARNERS.items():
+            _load_grades(_user(username, full_name=name), fractions)
         _user("admin", full_name="Ada Admin", is_staff=True, is_superuser=True)
         load_history()
-        self.stdout.write(self.style.SUCCESS(_hint(domain)))
+        self.stdout.write(self.style.SUCCESS(_instructions(domain)))
 
 
 def _load_courses() -> None:
@@ -69,22 +67,22 @@ def _user(username: str, **values: Any) -> User:
     return user
 
 
-def _load_grades(user: User, shares: dict[str, float]) -> None:
-    for title, share in shares.items():
+def _load_grades(user: User, fractions: dict[str, float]) -> None:
+    for title, fraction in fractions.items():
         courses = list(Course.objects.filter(program__title=title).order_by("pk"))
-        for number, course in enumerate(courses[: round(len(courses) * share)]):
+        for number, course in enumerate(courses[: round(len(courses) * fraction)]):
             values = {"percent": Decimal("0.91") - number * Decimal("0.06"), "letter": "AB"[number % 2]}
             Grade.objects.get_or_create(user=user, course=course, defaults={**values, "issued": ISSUED})
 
 
-def _hint(domain: str) -> str:
+def _instructions(domain: str) -> str:
     return f"""
 The demo is at http://{domain}/
-  1. Log in as halima, half way through two programs (password: {PASSWORD}).
-     Also: dario, who is done; nobu, who has no record; admin, who is staff.
-  2. My programs > a program > Request credit > tick some > Send.
-  3. Mails sent: http://{domain}/mails/
-  4. The requests, as admin: http://{domain}/admin/credit_pathways/usercreditpathway/
-     How many there were: http://{domain}/admin/credit_pathways/usercreditpathway/report/
-     The API's schema: http://{domain}/api/schema/
+  1. Log in as halima, halfway through two programs (password: {PASSWORD}).
+     Or as dario, who completed three; nobu, who has no record; or admin, who is staff.
+  2. Choose My programs, a program, Request credit, one or more pathways, and Send.
+  3. Read the sent emails: http://{domain}/mails/
+  4. As admin, see the credit requests: http://{domain}/admin/credit_pathways/usercreditpathway/
+     and the report: http://{domain}/admin/credit_pathways/usercreditpathway/report/
+  5. API schema: http://{domain}/api/schema/
 """
