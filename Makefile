@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-celery test test-all bench bench-all test-in-credentials quality docs messages screenshots matrix requirements clean
+.PHONY: help demo demo-celery test test-all bench bench-all test-in-credentials quality package docs messages screenshots matrix requirements clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -20,47 +20,49 @@ $(VENV)/%.stamp: requirements/%.txt setup.py
 	touch $@
 
 demo: $(VENV)/demo.stamp ## Start the demo on port 8000
-	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py migrate_demo
 	$(BIN)/python manage.py load_demo
 	$(BIN)/python manage.py runserver 8000
 
 demo-celery: export DJANGO_SETTINGS_MODULE = demo.settings_celery
 demo-celery: $(VENV)/demo-celery.stamp ## Start the demo with a Celery worker; CELERY_BROKER_URL and DATABASE_URL say where
-	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py migrate_demo
 	$(BIN)/python manage.py load_demo
 	$(BIN)/celery -A demo.celery worker -Q credit_pathways -c 2 --loglevel INFO & worker=$$!; \
 		trap "kill $$worker" EXIT; $(BIN)/python manage.py runserver 8000
 
 test: $(VENV)/test.stamp ## Install what the tests need and run them
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(COVERAGE)
+
+# Only in CI, because measuring it takes a third of the time again.
+COVERAGE = $(if $(CI),--cov --cov-report=term-missing:skip-covered)
 
 # Where the services are; the tests' brokers' addresses are in tests/services/conftest.py.
 TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 
-# The demo, which the browser tests drive, is on SQLite; once is enough.
+# The browser tests and the benchmarks use SQLite, so one run is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
-	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
-	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest --no-cov -m "not browser"
+	$(BIN)/python -m pytest -m benchmark
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest -m "not browser and not benchmark"
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest -m "not browser and not benchmark"
 
-bench: $(VENV)/test.stamp ## Measure what people wait for, on SQLite, beside the least work that does the same
-	$(BIN)/python -m benchmarks.run --json bench-sqlite.json
-	$(BIN)/python -m benchmarks.breakdown
-	$(BIN)/python -m benchmarks.startup
+bench: $(VENV)/test.stamp ## Measure what people wait for, on SQLite
+	$(BIN)/python -m benchmarks.run
 
-bench-all: $(VENV)/services.stamp bench ## The same on PostgreSQL and MariaDB, with Celery workers over Redis
-	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.run --broker $(TEST_REDIS_URL) --json bench-postgresql.json
-	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.breakdown
-	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.run --broker $(TEST_REDIS_URL) --json bench-mariadb.json
-	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.breakdown
+bench-all: $(VENV)/services.stamp bench ## The same on PostgreSQL and MariaDB, and the capacity of Celery workers over Redis
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.run
+	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m benchmarks.capacity --broker $(TEST_REDIS_URL)
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.run
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m benchmarks.capacity --broker $(TEST_REDIS_URL)
 
 # The environment of Credentials has this checkout installed.
 test-in-credentials: ## Test the plug-in in a checkout of Credentials; CREDENTIALS and CREDENTIALS_PYTHON say where
 	cd $(CREDENTIALS) && $(CREDENTIALS_PYTHON) -m pytest -p no:cacheprovider -c pytest.ini --ds credentials.settings.test \
 		--rootdir $(CURDIR)/tests/in_credentials --confcutdir $(CURDIR)/tests/in_credentials $(CURDIR)/tests/in_credentials
 
-quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations, migrations, schema, messages, wheel, docs
+quality: $(VENV)/quality.stamp docs package ## Format, lint, types, layers, annotations, migrations, schema, messages, package, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -74,9 +76,19 @@ quality: $(VENV)/quality.stamp docs ## Format, lint, types, layers, annotations,
 	cd build/messages && ../../$(BIN)/$(MAKEMESSAGES)
 	diff -r -I POT-Creation-Date build/messages/locale credit_pathways/locale
 	rm -rf build/messages
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
-	$(BIN)/python -m zipfile --list build/wheel/*.whl >build/wheel/files
-	for file in $$(git ls-files credit_pathways); do grep --quiet "^$$file " build/wheel/files || exit 1; done
+	rm -rf build
+
+package: $(VENV)/quality.stamp ## Build the distributions, install the wheel into an empty environment, and check it there
+	rm -rf build
+	$(BIN)/python -m build --outdir build/dist . >/dev/null
+	tar --list --file build/dist/*.tar.gz | cut -d / -f 2- >build/dist/sdist
+	$(BIN)/python -m zipfile --list build/dist/*.whl | cut -d ' ' -f 1 >build/dist/wheel
+	for list in sdist wheel; do \
+		for file in $$(git ls-files credit_pathways); do grep --quiet "^$$file$$" build/dist/$$list || exit 1; done; done
+	$(PYTHON) -m venv build/env
+	cp tests/support/installed_settings.py build/env
+	cd build/env && unset PYTHONPATH && bin/python -m pip install --quiet --disable-pip-version-check ../dist/*.whl && \
+		DJANGO_SETTINGS_MODULE=installed_settings bin/python -m django check --fail-level WARNING
 	rm -rf build
 
 # Needs GNU gettext. The catalogs of the sources as they are; translate what is empty or fuzzy, then run it again.

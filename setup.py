@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def requirements(name: str) -> list[str]:
-    """Return the requirement lines of ``requirements/<name>.in``, without comments."""
+    """Return the requirements in ``requirements/NAME.in``. ``MANIFEST.in`` has to list that file too."""
     lines = (HERE / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
@@ -19,11 +19,11 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "credit_pathways/__init__.p
 setup(
     name="credit-pathways",
     version=VERSION,
-    description="Learners of an Open edX Credentials service ask universities for credit for a program",
+    description="Learners on an Open edX site request credit for a program from partner universities",
     long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
     license="AGPL-3.0-only",
-    # Folders of templates and the like are packages to Python, and setuptools wants them named.
+    # To setuptools, folders of templates and static files are namespace packages.
     packages=find_namespace_packages(include=["credit_pathways", "credit_pathways.*"]),
     include_package_data=True,
     python_requires=">=3.11",
