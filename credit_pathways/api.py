@@ -104,7 +104,7 @@ def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:
 
 
 def credit_requests(*, user: Learner) -> QuerySet[UserCreditPathway]:
-    """Return the learner's requests, newest first. They are for reading, and never decide anything (ADR 0001)."""
+    """Return the learner's requests, newest first. Earlier requests never decide what a learner may do (ADR 0001)."""
     requests = UserCreditPathway.objects.filter(user=user).with_imported().order_by("-created", "-pk")
     return requests.prefetch_related("pathway", "program")
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 
 def unlisted_and_uncached(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """
-    Keep a page that only the holders of a link may see out of search engines, ``Referer`` headers and caches.
+    Protect a page for the holders of a link: no search engine lists it, no cache or ``Referer`` header contains it.
 
     A cached copy would survive the withdrawal of the link.
     """

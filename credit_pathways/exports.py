@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
 from .models import UserCreditPathway
-from .sanitize import escape_formulas, one_line
+from .sanitize import table_cell
 
 Cell: TypeAlias = str | int
 
@@ -57,4 +57,4 @@ def _cell(value: Any) -> Cell:
         return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return escape_formulas(one_line(value))
+    return table_cell(value)

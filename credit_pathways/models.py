@@ -1,4 +1,4 @@
-"""The catalog, shared program records, and credit requests."""
+"""The catalog, which pathways are requestable, shared program records, credit requests, and what their status says."""
 
 from __future__ import annotations
 
@@ -207,12 +207,12 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
         return self.filter(program__in=list(ids))
 
 
-class Outcome(NamedTuple):
-    """What learners see of a status: its label, the message after requesting, and the HTTP status of ``send``."""
+class StatusMessage(NamedTuple):
+    """What learners see of a status: its label, the message after a request, and the HTTP status of ``send``."""
 
     label: Promise
-    message: Promise  # contains the names of the pathway and the institution
-    level: int  # of the message
+    text: Promise  # with the names of the pathway and the institution
+    level: int
     http_status: int
 
 
@@ -236,8 +236,8 @@ class UserCreditPathway(TimeStampedModel):
         FAILED = "failed", _("failed")
 
         @property
-        def outcome(self) -> Outcome:
-            return OUTCOMES[self]
+        def message(self) -> StatusMessage:
+            return STATUS_MESSAGES[self]
 
     #: The statuses of a request whose email was never sent.
     UNSENT = (Status.PENDING, Status.FAILED)
@@ -275,26 +275,26 @@ class UserCreditPathway(TimeStampedModel):
     def status_label(self) -> Promise:
         """The status as its learner reads it. Needs ``with_imported``."""
         is_unknown = self.status == self.Status.PENDING and (self.is_imported or not self.program_id)  # type: ignore[attr-defined]
-        return _("Not known") if is_unknown else self.Status(self.status).outcome.label
+        return _("Not known") if is_unknown else self.Status(self.status).message.label
 
 
-#: A status needs its line here, and nothing else, to be shown to learners and returned by ``send``.
-OUTCOMES = {
-    UserCreditPathway.Status.SENT: Outcome(
+#: To show a status to learners and to return it from ``send``, it is enough to add it here.
+STATUS_MESSAGES = {
+    UserCreditPathway.Status.SENT: StatusMessage(
         label=_("Sent"),
-        message=_("%(pathway)s: your request was sent to %(institution)s."),
+        text=_("%(pathway)s: your request was sent to %(institution)s."),
         level=message_levels.SUCCESS,
         http_status=200,
     ),
-    UserCreditPathway.Status.PENDING: Outcome(
+    UserCreditPathway.Status.PENDING: StatusMessage(
         label=_("Waiting to be sent"),
-        message=_("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
+        text=_("%(pathway)s: your request to %(institution)s is recorded. Its email has not left yet."),
         level=message_levels.INFO,
         http_status=202,
     ),
-    UserCreditPathway.Status.FAILED: Outcome(
+    UserCreditPathway.Status.FAILED: StatusMessage(
         label=_("Could not be sent"),
-        message=_("%(pathway)s: your request could not be sent to %(institution)s. Please try again."),
+        text=_("%(pathway)s: your request could not be sent to %(institution)s. Please try again."),
         level=message_levels.ERROR,
         http_status=502,
     ),

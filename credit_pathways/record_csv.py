@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from .records import CourseResult, ProgramRecord
-from .sanitize import escape_formulas, one_line
+from .sanitize import table_cell
 
 
 def record_csv(record: ProgramRecord) -> bytes:
@@ -19,7 +19,7 @@ def record_csv(record: ProgramRecord) -> bytes:
     Each cell is one line that no spreadsheet runs as a formula.
     """
     text = StringIO()
-    csv.writer(text).writerows([escape_formulas(one_line(cell)) for cell in row] for row in _rows(record))
+    csv.writer(text).writerows([table_cell(value) for value in row] for row in _rows(record))
     return text.getvalue().encode("utf-8-sig")
 
 

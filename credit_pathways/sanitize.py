@@ -20,6 +20,6 @@ def one_line(value: object) -> str:
     return " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
 
 
-def escape_formulas(cell: str) -> str:
-    """Return ``cell`` with an apostrophe before anything a spreadsheet would run (OWASP, "CSV Injection")."""
-    return _FORMULA_START.sub(r"\1\2'", cell)
+def table_cell(value: object) -> str:
+    """Return ``value`` as one line that no spreadsheet runs as a formula (OWASP, "CSV Injection")."""
+    return _FORMULA_START.sub(r"\1\2'", one_line(value))

@@ -43,7 +43,7 @@ from .throttling import seconds_to_wait
 
 Status = UserCreditPathway.Status
 
-# The messages that learners see, besides those of a request's status (models.OUTCOMES).
+# The messages that learners see, besides those of a request's status (models.STATUS_MESSAGES).
 LOGGED_OUT = _("You were logged out, so nothing was done. Please do it again.")
 NOTHING_CHOSEN = _("Nothing was sent: choose at least one pathway.")
 NOT_REQUESTABLE = ngettext_lazy(
@@ -159,14 +159,14 @@ def _add_outcome(request: HttpRequest, credit_request: UserCreditPathway) -> Non
     """Add the message that says whether the email of ``credit_request`` was sent."""
     program, pathway = credit_request.program, credit_request.pathway
     assert program is not None
-    outcome = Status(credit_request.status).outcome
+    message = Status(credit_request.status).message
     is_queued = credit_request.status == Status.PENDING and conf.delivery() == "celery"
-    text = (QUEUED if is_queued else outcome.message) % {
+    text = (QUEUED if is_queued else message.text) % {
         "pathway": one_line(pathway.name),
         "institution": one_line(pathway.org_name),
     }
     tags = _retry_tag(program, pathway) if credit_request.status == Status.FAILED else ""
-    messages.add_message(request, outcome.level, text, extra_tags=tags)
+    messages.add_message(request, message.level, text, extra_tags=tags)
 
 
 def _add_warnings(request: HttpRequest, program: Program, ids: list[int], waits: dict[Pathway, int]) -> None:

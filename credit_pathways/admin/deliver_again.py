@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
 
-#: The most requests that can be chosen at once.
+#: The maximum number of requests that can be chosen at once.
 MAX_REQUESTS_PER_ACTION = 100
 #: Seconds after which no further delivery is started, because web servers usually abort a request after about 30.
 MAX_DELIVERY_SECONDS = 15

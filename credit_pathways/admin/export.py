@@ -21,7 +21,7 @@ from ..exports import COLUMNS, export_rows
 from ..models import UserCreditPathway
 from .learner_rows import MAX_LISTED_ROWS
 
-#: By the values of the form's field, which are those of django-import-export's own form.
+#: File formats by form value. django-import-export uses the same values.
 FORMATS = {"0": CSV(), "1": XLSX()}
 
 

@@ -12,9 +12,9 @@ from django.utils.functional import cached_property
 
 from ..models import MAX_ID
 
-#: The most rows that a list counts and pages through, and that the admin exports.
+#: The maximum number of rows that a list counts and pages through, and that the admin exports.
 MAX_LISTED_ROWS = 10_000
-#: The most users whose rows a search for one email address finds.
+#: A search for an email address finds the rows of at most this many users.
 MAX_USERS_PER_EMAIL = 100
 
 
@@ -96,7 +96,7 @@ class LearnerRowAdmin(admin.ModelAdmin):
         return lookup in self.allowed_lookups
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the view permission. In Django's admin, the change permission would do; here it has no meaning."""
+        """Require the view permission. Django also accepts the change permission, which nobody needs here."""
         return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

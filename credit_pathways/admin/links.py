@@ -28,5 +28,5 @@ def requests_link(text: Any, **filters: Any) -> SafeString:
 
 
 def public_record_link(record: ProgramCertRecord) -> SafeString:
-    """Return the link that opens the shared program record, as a link."""
+    """Return an HTML link to the public record."""
     return format_html('<a href="{0}">{0}</a>', public_record_url(record.program.site, record))

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from ..models import UserCreditPathway
 from ..reports import GROUPINGS, Line, count_requests
-from ..sanitize import escape_formulas, one_line
+from ..sanitize import table_cell
 from .filters import DayRangeForm
 
 
@@ -39,7 +39,7 @@ COLUMNS = {
 #: The attributes of ``Line`` that can be summed up. A learner may be in several lines, so ``learners`` cannot.
 SUMMABLE = ["requests", "first", "repeats"]
 NUMBERS = [*SUMMABLE, "learners"]
-#: The most bars of a chart, except that months are all shown.
+#: The maximum number of bars in a chart. The chart of months shows them all.
 MAX_BARS = 15
 
 
@@ -118,6 +118,6 @@ def report_csv_view(request: HttpRequest, model_admin: Any, by: str) -> HttpResp
     writer.writerow([*COLUMNS[by].csv_headings, *NUMBERS])
     for line in count_requests(by, **form.as_datetimes(UTC)):
         names = line.names or (line.key.strftime("%Y-%m") if by == "month" else line.key,)
-        cells = ["" if name is None else escape_formulas(one_line(name)) for name in names]
+        cells = ["" if name is None else table_cell(name) for name in names]
         writer.writerow([*cells, *(getattr(line, number) for number in NUMBERS)])
     return response

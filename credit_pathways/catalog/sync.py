@@ -27,20 +27,20 @@ SYNCED_FIELDS = {
 Items = Mapping[UUID, Mapping[str, Any] | None]
 
 
-class OrganizationSerializer(serializers.Serializer[Any]):
+class OrganizationItemSerializer(serializers.Serializer[Any]):
     """An authoring organization of a program."""
 
     name = serializers.CharField(allow_blank=True)
 
 
-class ProgramSerializer(serializers.Serializer[Any]):
+class ProgramItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/programs/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
     title = serializers.CharField(max_length=255)
     type = serializers.CharField(max_length=255, allow_blank=True, allow_null=True, default="")
     status = serializers.ChoiceField(Program.Status.choices)
-    authoring_organizations = OrganizationSerializer(many=True, default=())
+    authoring_organizations = OrganizationItemSerializer(many=True, default=())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row."""
@@ -49,13 +49,13 @@ class ProgramSerializer(serializers.Serializer[Any]):
         return {**attrs, "type": attrs["type"] or "", "school": school}
 
 
-class LinkedProgramSerializer(serializers.Serializer[Any]):
+class LinkedProgramItemSerializer(serializers.Serializer[Any]):
     """A program that a pathway is linked to."""
 
     uuid = serializers.UUIDField()
 
 
-class PathwaySerializer(serializers.Serializer[Any]):
+class PathwayItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/pathways/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
@@ -64,7 +64,7 @@ class PathwaySerializer(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
     pathway_type = serializers.ChoiceField(Pathway.Type.choices)
     status = serializers.ChoiceField(Pathway.Status.choices, default=Pathway.Status.PUBLISHED.value)
-    programs = LinkedProgramSerializer(many=True, default=())
+    programs = LinkedProgramItemSerializer(many=True, default=())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row, and the uuids of its programs."""
@@ -90,8 +90,8 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     result = SyncResult()
     with transaction.atomic():
         # One serializer for all items, because Django REST framework copies the fields for each instance.
-        _sync_rows(Program, site, _validate_items(ProgramSerializer(), "program", programs, result), result)
-        pathway_items = _validate_items(PathwaySerializer(), "pathway", pathways, result)
+        _sync_rows(Program, site, _validate_items(ProgramItemSerializer(), "program", programs, result), result)
+        pathway_items = _validate_items(PathwayItemSerializer(), "pathway", pathways, result)
         _sync_rows(Pathway, site, pathway_items, result)
         _sync_links(site, pathway_items, result)
         transaction.set_rollback(dry_run)

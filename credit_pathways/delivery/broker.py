@@ -32,10 +32,10 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
     for credit_request in credit_requests:
         is_available = is_available and _publish(credit_request)
         if not is_available:
-            _give_up(credit_request)
+            _fail(credit_request)
 
 
-def _give_up(credit_request: UserCreditPathway) -> None:
+def _fail(credit_request: UserCreditPathway) -> None:
     """Fail the request. If not even that can be saved, at least tell the learner, who is waiting for the response."""
     try:
         sending.give_up(credit_request)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
 
-#: How long ``deliver_overdue`` keeps a request to itself. Longer than any mail server takes, in case it is killed.
+#: How long a claimed request is left to the process that claimed it: longer than a mail server takes to respond.
 CLAIM_TIME = timedelta(minutes=10)
 
 
@@ -30,7 +30,7 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
     """
     on_failure = Status.FAILED if is_last else Status.PENDING
     try:
-        return _attempt(request_id, on_failure)
+        return _deliver(request_id, on_failure)
     except Exception as error:  # noqa: BLE001  from the record source, the database, or a time limit
         log.warning("credit request %s: %s", request_id, type(error).__name__)
     # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
@@ -38,7 +38,7 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
     return sending.give_up(UserCreditPathway(pk=request_id)) if is_last else on_failure
 
 
-def _attempt(request_id: int, on_failure: Status) -> Status | None:
+def _deliver(request_id: int, on_failure: Status) -> Status | None:
     # A replica may not have the row yet.
     pending = UserCreditPathway.objects.using(router.db_for_write(UserCreditPathway)).pending()
     credit_request = pending.select_related("user", "pathway", "program__site").filter(pk=request_id).first()
@@ -53,17 +53,17 @@ def overdue_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:
     """
     Return the requests that have been pending for longer: their process was killed, or the queue lost them.
 
-    A request that ``deliver_overdue`` is delivering is not among them.
+    A request that ``deliver_pending`` is delivering is not among them.
     """
     now = timezone.now()
     return UserCreditPathway.objects.pending().filter(created__lt=now - older_than, modified__lte=now).order_by("pk")
 
 
-def deliver_overdue(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
+def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
     """
     Try once to deliver each request that has been pending for longer, and yield it when that is done.
 
-    Two processes may do this at the same time: each claims a request first, by setting ``modified`` in the future.
+    Two processes may do this at the same time: each claims a request first, with a future ``modified``.
     """
     for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
         unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)

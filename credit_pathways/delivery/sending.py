@@ -65,7 +65,7 @@ def send(
             # A row that could not be locked is being delivered, whatever it said before.
             credit_request.status = row.status if row else Status.PENDING
             if row and row.may_be_sent(from_statuses):
-                outcome = _attempt(credit_request, record if row.is_shared else None, on_failure)
+                outcome = _send_email(credit_request, record if row.is_shared else None, on_failure)
                 _record_outcome(credit_request, outcome)
     except Exception:
         if outcome is None:
@@ -119,7 +119,7 @@ def _record_outcome(credit_request: UserCreditPathway, status: Status) -> None:
     log.log(level, "credit request %s: %s", credit_request.pk, status)
 
 
-def _attempt(credit_request: UserCreditPathway, record: ProgramRecord | None, on_failure: Status) -> Status:
+def _send_email(credit_request: UserCreditPathway, record: ProgramRecord | None, on_failure: Status) -> Status:
     # Django reports an email without recipients as sent.
     if record is None or not credit_request.pathway.email:
         return Status.FAILED

@@ -54,7 +54,7 @@ class JSONView(APIView):
             self.check_username(username)
 
 
-class LearnerActionView(JSONView):
+class JSONActionView(JSONView):
     """Something learners do about their own records. The body names the learner."""
 
     throttle_classes = (RequestRateThrottle,)
@@ -70,7 +70,7 @@ class LearnerActionView(JSONView):
 
 # Without ATOMIC_REQUESTS, because emails are sent after commit and the response says whether they were.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
-class SendView(LearnerActionView):
+class SendView(JSONActionView):
     """Request credit through one pathway."""
 
     serializer_class = serializers.SendSerializer
@@ -78,7 +78,7 @@ class SendView(LearnerActionView):
     @extend_schema(
         operation_id="send",
         responses={
-            status.outcome.http_status: OpenApiResponse(
+            status.message.http_status: OpenApiResponse(
                 serializers.SentSerializer, description=f"The request is {status.value}."
             )
             for status in Status
@@ -93,13 +93,13 @@ class SendView(LearnerActionView):
         except api.NotRequestable:
             raise NotFound("You cannot request credit through this pathway_id for this program.") from None
         data = serializers.SentSerializer(credit_request).data
-        response = Response(data, status=Status(credit_request.status).outcome.http_status)
+        response = Response(data, status=Status(credit_request.status).message.http_status)
         # The failure is logged already. Django would log a 502 as an error and email the learner's username to ADMINS.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
 
-class ShareView(LearnerActionView):
+class ShareView(JSONActionView):
     """Share a program record."""
 
     @extend_schema(

@@ -106,7 +106,7 @@ class _Achievements:
         """Whether the learner can see a certificate of ``run``, awarded or revoked."""
         return run.pk in self.certificates and self.certificates[run.pk].is_available
 
-    def sort_key(self, run: catalog.CourseRun) -> float:
+    def percent_grade(self, run: catalog.CourseRun) -> float:
         """Return the grade in ``run``; an unknown grade sorts below every other."""
         return self.grades[run.pk].percent_grade if run.pk in self.grades else -1
 
@@ -181,7 +181,7 @@ def _course_result(
 ) -> CourseResult:
     """Return the best of the course's earned runs. A grade without an awarded certificate does not count."""
     earned = [run for run in runs if achievements.has_awarded_certificate(run)]
-    best = max(earned, key=achievements.sort_key, default=None)
+    best = max(earned, key=achievements.percent_grade, default=None)
     grade = achievements.grades.get(best.pk) if best else None
     certificate = achievements.certificates[best.pk] if best else None
     return CourseResult(

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Deliver, print a line for each request, and exit with status 1 if one failed."""
         if not 0 <= options["older_than"] <= MAX_AGE_MINUTES:
             raise CommandError(f"--older-than: must be a number of minutes from 0 to {MAX_AGE_MINUTES} (a century).")
-        deliver = later.overdue_requests if options["dry_run"] else later.deliver_overdue
+        deliver = later.overdue_requests if options["dry_run"] else later.deliver_pending
         statuses = []
         for request in deliver(older_than=timedelta(minutes=options["older_than"])):
             self.stdout.write(f"{request}: {request.status}")
