@@ -1,1 +1,1 @@
-"""Tests of credit_pathways, a module for each module of the package."""
+"""Tests of credit_pathways. They mirror the modules of the package."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -20,6 +21,11 @@ from tests.support import database, smtp
 from tests.support.celery_app import app as celery_app
 
 celery_app.set_default()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run folders in parallel, but not a single file, because starting the processes takes longer than most files."""
+    return min(4, os.cpu_count() or 1) if all(Path(argument).is_dir() for argument in config.args) else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Factories of every model."""
+"""A factory for each model."""
 
 import uuid
 
@@ -23,7 +23,7 @@ class UserFactory(DjangoModelFactory):
 
 
 class SiteFactory(DjangoModelFactory):
-    """Another site than the tests' own."""
+    """A site other than the default one."""
 
     class Meta:
         model = Site
@@ -33,7 +33,7 @@ class SiteFactory(DjangoModelFactory):
 
 
 class ProgramFactory(DjangoModelFactory):
-    """An active program of the tests' own site."""
+    """An active program on the default site."""
 
     class Meta:
         model = models.Program
@@ -46,7 +46,7 @@ class ProgramFactory(DjangoModelFactory):
 
 
 class PathwayFactory(DjangoModelFactory):
-    """A pathway that is requestable for the ``programs`` that it is given."""
+    """A pathway that is requestable for its ``programs``."""
 
     class Meta:
         model = models.Pathway
@@ -74,7 +74,7 @@ class ProgramCertRecordFactory(DjangoModelFactory):
 
 
 class UserCreditPathwayFactory(DjangoModelFactory):
-    """A pending credit request along a requestable pathway."""
+    """A pending credit request through a requestable pathway."""
 
     class Meta:
         model = models.UserCreditPathway

@@ -1,4 +1,4 @@
-"""A host with Django's own user, beside a stand-in of Credentials, whose models have the same names as the app's."""
+"""A host with Django's own user model, next to a stand-in for Credentials, whose models have the same names as ours."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from tempfile import gettempdir
 
 import dj_database_url
 
-# Here, and not among pytest's settings, for workers and web servers are started with these settings, too.
+# Here and not in pytest's settings, because workers and web servers use these settings too.
 sys.path.append(str(Path(__file__).parent / "stand_in"))
 
 SECRET_KEY = "tests"
@@ -61,7 +61,7 @@ TEMPLATES = [
     }
 ]
 
-# A file, not memory: other threads look from connections of their own at what is committed.
+# A file, not memory, because other threads read what is committed through their own connections.
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": ":memory:",

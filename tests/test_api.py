@@ -1,4 +1,4 @@
-"""The public Python API. What delivery promises is in test_promises.py."""
+"""The public Python API. test_promises.py tests the delivery promises."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.record_source import NO_RECORD
-from tests.support.threads import at_once
+from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,17 +21,17 @@ class TestRequestCredit:
             (learner, other, program, "sent"),
             (learner, pathway, program, "sent"),
         ]
-        assert {mail["To"] for mail in relay.mails} == {pathway.email, other.email}
+        assert {message["To"] for message in relay.messages} == {pathway.email, other.email}
 
     def test_shares_the_record_once(self, learner, program, pathway, relay):
         for _time in range(2):
             api.request_credit(user=learner, program=program, pathways=[pathway])
         assert ProgramCertRecord.objects.get().user == learner
 
-    def test_asking_again_is_a_new_row_and_a_new_mail(self, learner, program, pathway, relay):
+    def test_each_request_is_a_new_row_and_a_new_email(self, learner, program, pathway, relay):
         for _time in range(3):
             api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert (UserCreditPathway.objects.count(), len(relay.mails)) == (3, 3)
+        assert (UserCreditPathway.objects.count(), len(relay.messages)) == (3, 3)
 
     def test_two_programs_that_share_a_pathway_can_both_be_requested(self, learner, program, pathway, relay):
         other = factories.ProgramFactory()
@@ -43,17 +43,17 @@ class TestRequestCredit:
     def test_a_pathway_given_twice_is_one_request(self, learner, program, pathway, relay):
         assert len(api.request_credit(user=learner, program=program, pathways=[pathway, pathway])) == 1
 
-    def test_no_pathway_is_nothing(self, learner, program):
+    def test_without_pathways_nothing_is_written(self, learner, program):
         assert api.request_credit(user=learner, program=program, pathways=[]) == []
         assert not ProgramCertRecord.objects.exists()
 
-    def test_one_that_is_not_requestable_and_nothing_is_written(self, learner, program, pathway, relay):
+    def test_if_one_is_not_requestable_nothing_is_written(self, learner, program, pathway, relay):
         other = factories.PathwayFactory(programs=[program], status="retired")
         with pytest.raises(api.NotRequestable, match=rf"\[{other.pk}\]"):
             api.request_credit(user=learner, program=program, pathways=[pathway, other])
         assert not UserCreditPathway.objects.exists()
         assert not ProgramCertRecord.objects.exists()
-        assert relay.mails == []
+        assert relay.messages == []
 
     def test_without_a_record_there_is_nothing_to_request(self, program, pathway, relay):
         nobody = factories.UserFactory(username=NO_RECORD)
@@ -75,19 +75,21 @@ class TestSharing:
         assert new.uuid != old.uuid
         assert api.public_record(uuid=old.uuid, site=program.site) is None
 
-    def test_revoking_what_is_not_shared_is_nothing(self, learner, program):
+    def test_revoking_what_is_not_shared_changes_nothing(self, learner, program):
         theirs = factories.ProgramCertRecordFactory(program=program)
         api.revoke_record(user=learner, program=program)
         assert list(ProgramCertRecord.objects.all()) == [theirs]
 
-    def test_two_calls_at_once_make_one_link(self, learner, program):
-        uuids = at_once(4, lambda: api.share_record(user=learner, program=program).uuid)
+    def test_concurrent_calls_create_one_link(self, learner, program):
+        uuids = run_concurrently(4, lambda: api.share_record(user=learner, program=program).uuid)
         assert uuids == [ProgramCertRecord.objects.get().uuid] * 4
 
-    def test_requests_at_once_share_one_link(self, learner, program, pathway, relay):
-        said = at_once(6, lambda: api.request_credit(user=learner, program=program, pathways=[pathway])[0].status)
-        assert said == ["sent"] * 6
-        assert (UserCreditPathway.objects.count(), len(relay.mails), ProgramCertRecord.objects.count()) == (6, 6, 1)
+    def test_concurrent_requests_share_one_link(self, learner, program, pathway, relay):
+        statuses = run_concurrently(
+            6, lambda: api.request_credit(user=learner, program=program, pathways=[pathway])[0].status
+        )
+        assert statuses == ["sent"] * 6
+        assert (UserCreditPathway.objects.count(), len(relay.messages), ProgramCertRecord.objects.count()) == (6, 6, 1)
 
 
 class TestReading:
@@ -108,7 +110,7 @@ class TestReading:
         records = api.program_records(user=learner, site=program.site)
         assert [(record.program, record.shared_record) for record in records] == [(other, None), (program, shared)]
 
-    def test_program_records_of_one_who_has_none(self, program):
+    def test_program_records_of_a_learner_without_any(self, program):
         assert api.program_records(user=factories.UserFactory(username=NO_RECORD), site=program.site) == []
 
     def test_public_record(self, learner, program):
@@ -120,7 +122,7 @@ class TestReading:
         shared = factories.ProgramCertRecordFactory()
         assert api.public_record(uuid=shared.uuid, site=factories.SiteFactory()) is None
 
-    def test_a_public_record_that_the_host_no_longer_has(self, program):
+    def test_a_public_record_that_the_record_source_no_longer_has(self, program):
         nobody = factories.UserFactory(username=NO_RECORD)
         shared = factories.ProgramCertRecordFactory(user=nobody, program=program)
         assert api.public_record(uuid=shared.uuid, site=program.site) is None

@@ -1,4 +1,4 @@
-"""Rows and the two rules that are stated as queries."""
+"""The models, and the rules that are querysets."""
 
 import pytest
 from credentials.apps.catalog.models import Program as HostsProgram
@@ -26,7 +26,7 @@ class TestRequestable:
         ],
         ids=str,
     )
-    def test_it_takes_every_part_of_the_rule(self, change, program):
+    def test_every_part_of_the_rule_is_needed(self, change, program):
         factories.PathwayFactory(**{"programs": [program], **change})
         assert not Pathway.objects.requestable_for(program).exists()
 
@@ -39,14 +39,14 @@ class TestRequestable:
         assert not Pathway.objects.requestable_for(program).exists()
 
     @pytest.mark.parametrize(
-        "other", [HostsProgram(pk=1, site_id=1), Program(site_id=1)], ids=["a host's", "not saved"]
+        "other", [HostsProgram(pk=1, site_id=1), Program(site_id=1)], ids=["of the host", "not saved"]
     )
-    def test_what_is_no_program_of_the_catalog_is_refused(self, other):
+    def test_an_object_that_is_not_a_saved_program_is_rejected(self, other):
         factories.PathwayFactory()
         with pytest.raises(ValueError, match=r"Program|saved"):
             Pathway.objects.requestable_for(other)
 
-    def test_they_come_by_name(self, program):
+    def test_they_are_ordered_by_name(self, program):
         for name in ("B", "A", "C"):
             factories.PathwayFactory(name=name, programs=[program])
         assert [pathway.name for pathway in Pathway.objects.requestable_for(program)] == ["A", "B", "C"]
@@ -54,7 +54,7 @@ class TestRequestable:
 
 class TestDeliverable:
     @pytest.mark.parametrize(("status", "expected"), [("pending", True), ("failed", True), ("sent", False)])
-    def test_what_never_left_is(self, status, expected):
+    def test_what_was_never_sent_is(self, status, expected):
         request = factories.UserCreditPathwayFactory(status=status)
         assert (request in UserCreditPathway.objects.deliverable()) is expected
 
@@ -75,7 +75,7 @@ class TestConstraints:
             factories.ProgramCertRecordFactory(user=shared.user, program=shared.program)
 
     @pytest.mark.parametrize("factory", [factories.ProgramFactory, factories.PathwayFactory])
-    def test_a_uuid_is_in_a_site_once(self, factory):
+    def test_a_uuid_is_unique_per_site(self, factory):
         row = factory()
         elsewhere = factory(uuid=row.uuid, site=factories.SiteFactory())
         assert elsewhere.uuid == row.uuid
@@ -91,7 +91,7 @@ class TestConstraints:
         assert not UserCreditPathway.objects.exists()
 
 
-def test_names_of_rows_tell_nothing_about_the_learner():
+def test_representations_contain_nothing_about_the_learner():
     request, shared = factories.UserCreditPathwayFactory(), factories.ProgramCertRecordFactory()
     assert str(request) == f"credit request {request.pk}"
     assert str(shared) == f"shared program record {shared.pk}"

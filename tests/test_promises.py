@@ -1,4 +1,4 @@
-"""The promises of delivery (design, "Delivery: the promises" 1 to 4 and 6), against real mail servers."""
+"""The delivery promises 1 to 4 and 6 (design, "Delivery promises"), tested against real SMTP servers."""
 
 import gc
 import logging
@@ -34,13 +34,13 @@ def failure(settings: Any, relay, ace_plugins) -> Failure:
 
 
 def press_send(client, program, *pathways):
-    """Send the page's form; return the page that follows."""
+    """Submit the page's form, and return the page that follows."""
     url = reverse("credit_pathways:request_credit", args=[program.uuid])
     return client.post(url, {"pathway": [pathway.pk for pathway in pathways]}, follow=True)
 
 
 def post_send(client, program, pathway):
-    """Ask for credit as the front end does."""
+    """Request credit like the front end."""
     body = {"username": "halima", "pathway_id": pathway.pk}
     return client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
 
@@ -50,7 +50,7 @@ def statuses():
 
 
 def committed_rows():
-    """Return the rows that another connection sees: those that are committed."""
+    """Return the rows that another connection sees, which are the committed ones."""
     try:
         return list(UserCreditPathway.objects.values_list("program__title", "status"))
     finally:
@@ -61,7 +61,7 @@ class TestRecordedFirst:
     """Promise 1."""
 
     @pytest.mark.usefixtures("_atomic_requests")
-    def test_the_row_is_committed_when_the_mail_leaves(self, client, program, pathway, relay):
+    def test_the_row_is_committed_before_the_email_is_sent(self, client, program, pathway, relay):
         seen = []
         relay.on_data = lambda: seen.append(committed_rows())
         press_send(client, program, pathway)
@@ -69,33 +69,33 @@ class TestRecordedFirst:
         assert seen == [[("Statistics", "pending")], [("Statistics", "sent"), ("Statistics", "pending")]]
         assert statuses() == ["sent", "sent"]
 
-    def test_inside_a_transaction_of_the_caller_it_is_delivered_when_that_commits(
-        self, learner, program, pathway, relay
-    ):
+    def test_inside_a_transaction_of_the_caller_it_is_delivered_on_commit(self, learner, program, pathway, relay):
         seen = []
         relay.on_data = lambda: seen.append(committed_rows())
         with transaction.atomic():
             [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-            assert (request.status, relay.mails) == ("pending", [])
+            assert (request.status, relay.messages) == ("pending", [])
         assert request.status == "sent"
         assert seen == [[("Statistics", "pending")]]
 
-    def test_a_transaction_of_the_caller_that_fails_leaves_neither_row_nor_mail(self, learner, program, pathway, relay):
+    def test_if_the_transaction_of_the_caller_fails_there_is_neither_row_nor_email(
+        self, learner, program, pathway, relay
+    ):
         with transaction.atomic():
             api.request_credit(user=learner, program=program, pathways=[pathway])
             transaction.set_rollback(True)
-        assert (statuses(), relay.mails) == ([], [])
+        assert (statuses(), relay.messages) == ([], [])
 
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
     def test_delivery_inside_a_transaction_is_an_error(self, relay):
         request = factories.UserCreditPathwayFactory()
         with pytest.raises(RuntimeError), transaction.atomic():
             api.deliver(request)
-        assert relay.mails == []
+        assert relay.messages == []
 
 
 class TestSentIsTrue:
-    """Promises 2 and 3: what did not leave is not called sent, the learner is told, the next request works."""
+    """Promises 2 and 3: an unsent request is not recorded as sent, the learner is told, and the next request works."""
 
     @pytest.mark.usefixtures("_atomic_requests")
     @pytest.mark.parametrize("name", FAILURES)
@@ -108,7 +108,7 @@ class TestSentIsTrue:
         assert "Please try again" in page.content.decode()
         page = press_send(client, program, pathway)
         [message] = page.context["messages"]
-        assert (message.level_tag, statuses(), len(relay.mails)) == ("success", ["failed", "sent"], 1)
+        assert (message.level_tag, statuses(), len(relay.messages)) == ("success", ["failed", "sent"], 1)
 
     @pytest.mark.usefixtures("_atomic_requests")
     @pytest.mark.parametrize("name", FAILURES)
@@ -121,7 +121,7 @@ class TestSentIsTrue:
         answer = post_send(client, program, pathway)
         row = UserCreditPathway.objects.latest("pk")
         assert (answer.status_code, answer.json()) == (200, {"id": row.pk, "status": "sent"})
-        assert (row.status, len(relay.mails)) == ("sent", 1)
+        assert (row.status, len(relay.messages)) == ("sent", 1)
 
     @pytest.mark.parametrize("name", FAILURES)
     def test_inside_a_transaction_of_the_caller(self, name, learner, program, pathway, failure):
@@ -132,9 +132,9 @@ class TestSentIsTrue:
             [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (request.status, statuses()) == ("sent", ["failed", "sent"])
 
-    def test_one_that_fails_does_not_stop_the_others(self, client, program, pathway, relay):
+    def test_one_failure_does_not_affect_the_others(self, client, program, pathway, relay):
         refused = factories.PathwayFactory(name="A", email="nobody@refused.example", programs=[program])
-        relay.answers["nobody@refused.example"] = "550 no such user"
+        relay.replies["nobody@refused.example"] = "550 no such user"
         page = press_send(client, program, refused, pathway)
         assert [message.level_tag for message in page.context["messages"]] == ["error", "success"]
         assert sorted(statuses()) == ["failed", "sent"]
@@ -153,8 +153,10 @@ class TestSentIsTrue:
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert request.status == "failed"
 
-    def test_what_a_host_does_after_the_report_does_not_unsend_it(self, learner, program, pathway, relay, monkeypatch):
-        """The app listens to edx-ace last, so this host raises only after the app has heard the report."""
+    def test_an_error_of_the_host_after_the_report_does_not_change_the_status(
+        self, learner, program, pathway, relay, monkeypatch
+    ):
+        """The app is edx-ace's last receiver, so an error of the host is only possible after ``ace.send``."""
         ace_send = ace.send
 
         def send_then_fail(message):
@@ -163,10 +165,10 @@ class TestSentIsTrue:
 
         monkeypatch.setattr(ace, "send", send_then_fail)
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert (request.status, len(relay.mails)) == ("sent", 1)
+        assert (request.status, len(relay.messages)) == ("sent", 1)
 
-    def test_a_blank_address_is_not_called_sent(self, learner, program, pathway, relay):
-        """Django says that it sent a mail that has no receiver."""
+    def test_a_blank_address_is_not_recorded_as_sent(self, learner, program, pathway, relay):
+        """Django's email backends report success for an email without recipients."""
         request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
         api.share_record(user=learner, program=program)
         pathway.email = ""
@@ -174,7 +176,7 @@ class TestSentIsTrue:
         assert api.deliver(request) == "failed"
         assert statuses() == ["failed"]
 
-    @pytest.mark.parametrize("name", ["rcpt_550", "unknown_host", "policy_denies", "channel_raises"])
+    @pytest.mark.parametrize("name", ["rcpt_550", "unknown_host", "policy_denies", "channel_error"])
     def test_the_app_logs_no_personal_data(self, name, client, program, pathway, failure, caplog):
         caplog.set_level(logging.DEBUG, logger="credit_pathways")
         with getattr(failure, name)():
@@ -188,7 +190,7 @@ class TestOneAttempt:
     """Promise 4."""
 
     @pytest.mark.parametrize("delay", [-1, 0, 0.2, 1, 10, 600], ids="{} s".format)
-    def test_a_channel_that_asks_for_another_try_gets_none(
+    def test_a_channel_that_asks_for_another_attempt_gets_none(
         self, delay, learner, program, pathway, ace_plugins, monkeypatch
     ):
         slept = []
@@ -208,11 +210,11 @@ class TestOneAttempt:
 
         ace_plugins(policies=[SlowPolicy()])
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert (request.status, len(relay.mails)) == ("sent", 1)
+        assert (request.status, len(relay.messages)) == ("sent", 1)
 
 
 def receivers_of(module: str) -> list[Any]:
-    """Return the receivers of every Django signal in the process that ``module`` or one below it defines."""
+    """Return all receivers of Django signals, in this process, that are defined in ``module`` or below it."""
     signals = [found for found in gc.get_objects() if isinstance(found, Signal)]
     receivers = [entry[1] for signal in signals for entry in signal.receivers]
     functions = [found() if isinstance(found, weakref.ref) else found for found in receivers]
@@ -224,7 +226,7 @@ class TestNeverOnTheLearnersBehalf:
 
     def test_the_app_connects_no_receiver(self, learner, program, pathway, relay):
         api.request_credit(user=learner, program=program, pathways=[pathway])
-        assert len(relay.mails) == 1
+        assert len(relay.messages) == 1
         assert receivers_of("credit_pathways") == []
         assert receivers_of("django.") != []
 
@@ -239,28 +241,28 @@ class TestNeverOnTheLearnersBehalf:
         learner.delete()
         for model in (UserCreditPathway, ProgramCertRecord, Pathway, Program):
             model.objects.all().delete()
-        assert relay.mails == []
+        assert relay.messages == []
 
     def test_a_request_already_sent_is_never_sent_again(self, learner, program, pathway, relay):
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         stale = UserCreditPathway(pk=request.pk, user=learner, program=program, pathway=pathway, status="failed")
         assert api.deliver(request) == api.deliver(stale) == "sent"
-        assert len(relay.mails) == 1
+        assert len(relay.messages) == 1
 
     @pytest.mark.parametrize("status", UserCreditPathway.Status.values)
     def test_a_row_without_a_program_is_never_delivered(self, status, learner, pathway, relay):
         request = factories.UserCreditPathwayFactory(user=learner, pathway=pathway, program=None, status=status)
         assert api.deliver(request) == status
-        assert (statuses(), relay.mails) == ([status], [])
+        assert (statuses(), relay.messages) == ([status], [])
 
     @pytest.mark.parametrize("status", ["pending", "failed"])
-    def test_one_whose_mail_never_left_may_be_delivered_later(self, status, learner, program, pathway, relay):
+    def test_one_that_was_never_sent_may_be_delivered_later(self, status, learner, program, pathway, relay):
         request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status=status)
         factories.ProgramCertRecordFactory(user=learner, program=program)
         assert api.deliver(request) == "sent"
-        assert (statuses(), len(relay.mails)) == (["sent"], 1)
+        assert (statuses(), len(relay.messages)) == (["sent"], 1)
 
     def test_a_record_that_the_learner_no_longer_shares_is_not_shared_again(self, learner, program, pathway, relay):
         request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
         assert api.deliver(request) == "failed"
-        assert (relay.mails, ProgramCertRecord.objects.count()) == ([], 0)
+        assert (relay.messages, ProgramCertRecord.objects.count()) == ([], 0)

@@ -1,4 +1,4 @@
-"""The seam to the host."""
+"""The host integration."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -24,13 +24,13 @@ def test_the_setting_names_the_source(settings):
     assert isinstance(record_source(), CatalogRecordSource)
 
 
-def test_a_source_must_say_both_things():
-    class Half(RecordSource):
+def test_a_source_must_implement_both_methods():
+    class Incomplete(RecordSource):
         def progress(self, user, program):
             return None
 
     with pytest.raises(TypeError):
-        Half()
+        Incomplete()
 
 
 @pytest.mark.django_db
@@ -63,7 +63,7 @@ class TestCatalogRecordSource:
         (1.0, 100),
     ],
 )
-def test_a_grade_in_per_cent(fraction, percent):
+def test_rounded_percent(fraction, percent):
     assert replace(EARNED, percent_grade=fraction).rounded_percent == percent
 
 
@@ -74,9 +74,9 @@ def test_a_record_is_empty_until_a_course_is_earned(courses, empty):
 
 
 class TestSiteConfiguration:
-    """What people see of a site: the settings, else what the host says, else a default."""
+    """Settings come first, then the record source, then defaults."""
 
-    SAID = SiteConfiguration(
+    HOSTS = SiteConfiguration(
         platform_name="Host", from_address="host@example.com", records_help_url="https://help.example.com"
     )
 
@@ -85,8 +85,8 @@ class TestSiteConfiguration:
         return ProgramRecord(user=None, program=program, progress=Progress(False, (), None), shared_record=None)
 
     @pytest.fixture
-    def says(self, monkeypatch):
-        monkeypatch.setattr(FixedRecordSource, "site_configuration", lambda *_arguments: self.SAID)
+    def host_configuration(self, monkeypatch):
+        monkeypatch.setattr(FixedRecordSource, "site_configuration", lambda *_arguments: self.HOSTS)
 
     @pytest.mark.django_db
     def test_defaults(self, record):
@@ -95,23 +95,23 @@ class TestSiteConfiguration:
         )
 
     @pytest.mark.django_db
-    def test_what_the_host_says(self, record, says):
-        assert record.site_configuration == self.SAID
+    def test_the_record_sources(self, record, host_configuration):
+        assert record.site_configuration == self.HOSTS
 
     @pytest.mark.django_db
-    def test_settings_go_before(self, record, says, settings):
+    def test_settings_come_first(self, record, host_configuration, settings):
         settings.CREDIT_PATHWAYS_PLATFORM_NAME, settings.CREDIT_PATHWAYS_FROM_ADDRESS = "Set", "set@example.com"
         found = record.site_configuration
         assert (found.platform_name, found.from_address) == ("Set", "set@example.com")
 
     @pytest.mark.django_db(transaction=True)
-    def test_it_reaches_mail_json_and_page(self, says, client, program, pathway, relay):
-        link = {"username": "halima", "pathway_id": pathway.pk}
-        client.post(f"/records/programs/{program.uuid}/send", link, content_type="application/json")
-        assert relay.mails[0]["From"] == "host@example.com"
-        assert "Host" in relay.mails[0].get_body(("plain",)).get_content()
-        answer = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
-        assert answer["records_help_url"] == "https://help.example.com"
-        assert answer["record"]["platform_name"] == "Host"
+    def test_it_reaches_email_json_and_page(self, host_configuration, client, program, pathway, relay):
+        body = {"username": "halima", "pathway_id": pathway.pk}
+        client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
+        assert relay.messages[0]["From"] == "host@example.com"
+        assert "Host" in relay.messages[0].get_body(("plain",)).get_content()
+        data = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
+        assert data["records_help_url"] == "https://help.example.com"
+        assert data["record"]["platform_name"] == "Host"
         page = client.get(f"/records/programs/{program.uuid}/").content.decode()
         assert 'href="https://help.example.com"' in page

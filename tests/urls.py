@@ -1,4 +1,4 @@
-"""URLs of the tests' host."""
+"""URLs of the test project."""
 
 from django.contrib import admin
 from django.urls import include, path

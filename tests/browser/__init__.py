@@ -1,1 +1,1 @@
-"""Whole journeys in a real browser."""
+"""User journeys in a real browser."""

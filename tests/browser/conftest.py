@@ -1,4 +1,4 @@
-"""The demo in Debian's Chromium: a new one for each test, with the data that ``make demo`` loads."""
+"""Chromium, and a demo for each test with the data that ``make demo`` loads."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.support.visitor import Visitor
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder need the browser."""
+    """Mark the tests of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def executable() -> str:
-    """Return where the browser is. On a machine that has none these tests are skipped, in CI they fail."""
+    """The path of Chromium. Without it, these tests are skipped, except in CI, where they fail."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found and os.environ.get("CI"):
         pytest.fail("no Chromium: apt install chromium")
@@ -31,9 +31,8 @@ def executable() -> str:
 
 @pytest.fixture(scope="session")
 def chromium(executable: str) -> Iterator[Browser]:
-    """Start the browser."""
     with sync_playwright() as playwright:
-        # Without its sandbox, which does not start for root, as CI is; it opens nothing but the demo.
+        # CI runs as root, which Chromium's sandbox does not support. The browser only opens the demo.
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -41,7 +40,7 @@ def chromium(executable: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """Load the demo's data once; return the database, and the port for which its links are."""
+    """A database with the demo's data, loaded once, and the port in its links."""
     database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
     demo_server.load(database, f"127.0.0.1:{port}")
     return database, port
@@ -49,7 +48,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 
 @pytest.fixture
 def demo(loaded: tuple[Path, int], tmp_path: Path) -> Iterator[str]:
-    """Serve the demo as it is at first; give its address."""
+    """The address of a demo in its initial state."""
     database, port = loaded
     with demo_server.serve(Path(shutil.copy(database, tmp_path)), port) as address:
         yield address
@@ -57,17 +56,17 @@ def demo(loaded: tuple[Path, int], tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(chromium: Browser, demo: str) -> Iterator[Callable[..., Visitor]]:
-    """Return a function that opens a browser window for somebody."""
+    """Return a function that opens a browser window for a person."""
     visitors = []
 
-    def come(language: str = "en", width: int = 1280, *, script: bool = True) -> Visitor:
+    def open_window(language: str = "en", width: int = 1280, *, script: bool = True) -> Visitor:
         size = {"width": width, "height": 800}
         context = chromium.new_context(locale=language, viewport=size, java_script_enabled=script)
         context.set_default_timeout(10_000)
         visitors.append(Visitor(context, demo, language))
         return visitors[-1]
 
-    yield come
-    for one in visitors:
-        one.context.close()
-    assert [one.trouble for one in visitors] == [[] for _one in visitors]
+    yield open_window
+    for each in visitors:
+        each.context.close()
+    assert [each.errors for each in visitors] == [[] for _visitor in visitors]

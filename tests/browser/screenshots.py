@@ -1,4 +1,4 @@
-"""The pictures of the README, taken from the demo: ``python -m tests.browser.screenshots FOLDER``."""
+"""Take the screenshots of the README from the demo: ``python -m tests.browser.screenshots FOLDER``."""
 
 import shutil
 import sys
@@ -13,7 +13,6 @@ from tests.test_demo import MASTER, REFUSED, STATISTICS
 
 
 def main(folder: Path) -> None:
-    """Start the demo and take the pictures."""
     with TemporaryDirectory() as temporary, sync_playwright() as playwright:
         database, port = Path(temporary) / "db.sqlite3", free_port()
         demo_server.load(database, f"127.0.0.1:{port}")

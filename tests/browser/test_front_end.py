@@ -1,7 +1,7 @@
 """
-The Learner Record front end of Open edX, built from its repository without a change, against the demo.
+The Learner Record front end of Open edX, built from its unmodified repository, against the demo.
 
-``docs/how-to/install-in-credentials.rst`` says how to build it. ``LEARNER_RECORD_DIST`` names the built folder.
+See ``docs/how-to/install-in-credentials.rst`` on how to build it. ``LEARNER_RECORD_DIST`` is the folder of the build.
 """
 
 import os
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.support import demo_server
 from tests.support.visitor import Visitor
 
-#: What the front end was built for.
+#: The host for which the front end was built.
 HOST, PORT = "localhost:8000", 8000
 PROGRAM = "b063c600-2935-5b55-8afd-e9e5103e1882"
 PATHWAYS = [
@@ -29,17 +29,17 @@ pytestmark = pytest.mark.skipif("LEARNER_RECORD_DIST" not in os.environ, reason=
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Return the demo's database."""
+    """A database with the demo's data."""
     demo_server.load(tmp_path / "db.sqlite3", HOST)
     return tmp_path / "db.sqlite3"
 
 
 @pytest.fixture
 def open_page(chromium: Browser, database: Path) -> Iterator[Callable[..., Page]]:
-    """Return a function that opens a page of the front end, for somebody who is logged in, or for a stranger."""
+    """Return a function that opens a page of the front end, logged in or anonymously."""
     contexts: list[BrowserContext] = []
 
-    def come(route: str, username: str = "") -> Page:
+    def open_route(route: str, username: str = "") -> Page:
         contexts.append(chromium.new_context(permissions=["clipboard-read", "clipboard-write"]))
         contexts[-1].set_default_timeout(20_000)
         visitor = Visitor(contexts[-1], f"http://{HOST}/", "en")
@@ -50,15 +50,15 @@ def open_page(chromium: Browser, database: Path) -> Iterator[Callable[..., Page]
         return visitor.page
 
     with demo_server.serve(database, PORT, "tests.front_end.settings"):
-        yield come
+        yield open_route
         for context in contexts:
             context.close()
 
 
 def send(page: Page, *names: str) -> list[int]:
-    """Send the record along these pathways at once; return the statuses of the answers."""
+    """Send the record through these pathways, and return the statuses of the responses."""
     statuses: list[int] = []
-    page.on("response", lambda answer: statuses.append(answer.status) if answer.url.endswith("/send") else None)
+    page.on("response", lambda response: statuses.append(response.status) if response.url.endswith("/send") else None)
     page.get_by_role("button", name="Send program record").click()
     dialog = page.get_by_role("dialog")
     for name in names:
@@ -69,10 +69,9 @@ def send(page: Page, *names: str) -> list[int]:
 
 
 def expect_alerts(page: Page, **counts: int) -> None:
-    """So many alerts of success and of failure come to be seen."""
-    said = {"sent": "You have successfully sent", "failed": "We were unable to send", "too_many": "Too many requests."}
+    texts = {"sent": "You have successfully sent", "failed": "We were unable to send", "too_many": "Too many requests."}
     for name, count in counts.items():
-        expect(page.locator(".alert", has_text=said[name])).to_have_count(count)
+        expect(page.locator(".alert", has_text=texts[name])).to_have_count(count)
 
 
 def test_the_list_leads_to_the_record(open_page):
@@ -87,7 +86,7 @@ def test_the_list_leads_to_the_record(open_page):
     expect(page.locator(".program-headings")).to_contain_text("Example Online")
 
 
-def test_several_at_once_some_of_which_fail_and_try_again(open_page, database):
+def test_several_of_which_one_fails_and_is_sent_again(open_page, database):
     page = open_page(PROGRAM, "halima")
     assert sorted(send(page, *PATHWAYS)) == [200, 200, 502]
     expect_alerts(page, sent=2, failed=1)
@@ -129,18 +128,18 @@ def test_share_copy_and_read_in_public(open_page):
     assert again.rstrip("/") == link.rstrip("/")
     assert page.goto(again).status == 200
 
-    stranger = open_page(f"shared/{link.rstrip('/').split('/')[-1]}")
-    expect(stranger.get_by_role("heading", level=1)).to_have_text("Statistics and Data Science Record")
-    expect(stranger.locator(".learner-info")).to_contain_text("Halima Ó Briain")
-    assert "learners.example" not in stranger.content()
-    expect(stranger.get_by_role("button", name="Send program record")).to_have_count(0)
-    with stranger.expect_download() as download:
-        stranger.get_by_role("button", name="Download program record").click()
+    public = open_page(f"shared/{link.rstrip('/').split('/')[-1]}")
+    expect(public.get_by_role("heading", level=1)).to_have_text("Statistics and Data Science Record")
+    expect(public.locator(".learner-info")).to_contain_text("Halima Ó Briain")
+    assert "learners.example" not in public.content()
+    expect(public.get_by_role("button", name="Send program record")).to_have_count(0)
+    with public.expect_download() as download:
+        public.get_by_role("button", name="Download program record").click()
     assert download.value.suggested_filename.endswith(".csv")
     assert "Halima Ó Briain" in Path(download.value.path()).read_text(encoding="utf-8-sig")
 
 
-def test_a_link_that_is_dead(open_page):
+def test_a_dead_link(open_page):
     page = open_page("shared/00000000-0000-4000-8000-000000000000")
     expect(page.locator(".alert")).to_contain_text("An error occurred attempting to retrieve your program records")
 

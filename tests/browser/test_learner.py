@@ -1,4 +1,4 @@
-"""A learner logs in, reads, requests, sees one fail, tries again, shares, copies, withdraws."""
+"""A learner reads a record, requests credit, retries a failed request, and shares the link and withdraws it."""
 
 import re
 import time
@@ -12,18 +12,19 @@ SENT = "%(pathway)s: your request was sent to %(institution)s."
 FAILED = "%(pathway)s: your request could not be sent to %(institution)s. Please try again."
 
 
-def said(who, text, pathway):
-    return who.says(text, pathway=pathway[0], institution=pathway[1])
+def message_about(who, text, pathway):
+    return who.translate(text, pathway=pathway[0], institution=pathway[1])
 
 
-def come_in(who, username, program):
-    """Log in on the way to a Program Record page."""
+def open_record(who, username, program):
+    """Log in and go to a Program Record page."""
     who.open("records/")
     who.log_in(username)
     who.page.get_by_role("link", name=program, exact=True).click()
+    who.page.wait_for_load_state()
 
 
-def request(who, *pathways):
+def request_credit(who, *pathways):
     who.button("Request credit").click()
     for name, _institution in pathways:
         who.page.get_by_label(name).check()
@@ -44,33 +45,34 @@ def test_the_journey(visitor, language, width, script):
     who.check()
     who.page.get_by_role("link", name=STATISTICS, exact=True).click()
     read(who)
-    think_better_of_it(who)
-    request_two_of_which_one_fails(who)
+    cancel_a_request(who)
+    request_twice_and_retry(who)
     link = copy_the_link(who)
     stranger.open(link.removeprefix(who.address))
     assert "Halima" in stranger.page.locator("main").inner_text()
     assert "halima@" not in stranger.page.content()
     stranger.check()
-    read_what_was_requested(who)
+    read_credit_requests(who)
     stop_sharing(who, stranger)
-    come_back_after_a_long_time(who)
+    log_in_again_after_the_session_expired(who)
     assert who.link("Open as others see it").get_attribute("href") != link
 
 
 def read(who):
+    who.page.wait_for_load_state()
     text = who.page.locator("main").inner_text()
     assert all(
         part in text for part in ("Probability", "91", "Northfield University", "Lakeside", "Refused University")
     )
-    assert who.says("Your record is not shared. A public link lets others read it without logging in.") in text
+    assert who.translate("Your record is not shared. A public link lets others read it without logging in.") in text
     who.check()
 
 
-def think_better_of_it(who):
+def cancel_a_request(who):
     dialog = who.page.locator("#cp-request")
     who.button("Request credit").click()
     expect(dialog).to_be_visible()
-    assert who.says("A request cannot be unsent. You can stop sharing the link later.") in dialog.inner_text()
+    assert who.translate("A request cannot be unsent. You can stop sharing the link later.") in dialog.inner_text()
     who.check()
     for _times in range(8):
         who.page.keyboard.press("Tab")
@@ -81,31 +83,31 @@ def think_better_of_it(who):
     expect(who.button("Request credit")).to_be_focused()
 
 
-def request_two_of_which_one_fails(who):
-    request(who, MASTER, REFUSED)
+def request_twice_and_retry(who):
+    request_credit(who, MASTER, REFUSED)
     assert [level for level, _text in who.messages] == ["error", "success"]
-    assert said(who, FAILED, REFUSED) in who.messages[0][1]
-    assert who.messages[1][1] == said(who, SENT, MASTER)
+    assert message_about(who, FAILED, REFUSED) in who.messages[0][1]
+    assert who.messages[1][1] == message_about(who, SENT, MASTER)
     who.check()
     who.button("Try again").click()
     [(level, text)] = who.messages
-    assert (level, said(who, FAILED, REFUSED) in text) == ("error", True)
-    request(who, MASTER)
-    assert who.messages == [("success", said(who, SENT, MASTER))]
+    assert (level, message_about(who, FAILED, REFUSED) in text) == ("error", True)
+    request_credit(who, MASTER)
+    assert who.messages == [("success", message_about(who, SENT, MASTER))]
 
 
 def copy_the_link(who):
-    """Copy it, with JavaScript; without it can be read. Return it."""
+    """Copy the link, which needs JavaScript, and return it."""
     link = str(who.link("Open as others see it").get_attribute("href"))
     if who.has_script:
         who.context.grant_permissions(["clipboard-read", "clipboard-write"])
         who.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()) }")
         who.button("Copy link").click()
-        failed = who.says("It could not be copied. Select the link and copy it.")
+        failed = who.translate("It could not be copied. Select the link and copy it.")
         expect(who.page.locator("#cp-copied[role=status]")).to_have_text(failed)
         who.page.evaluate("delete navigator.clipboard.writeText")
         who.button("Copy link").click()
-        expect(who.page.locator("#cp-copied[role=status]")).to_have_text(who.says("The link is copied."))
+        expect(who.page.locator("#cp-copied[role=status]")).to_have_text(who.translate("The link is copied."))
         assert who.page.evaluate("navigator.clipboard.readText()") == link
         who.check()
     else:
@@ -114,12 +116,12 @@ def copy_the_link(who):
     return link
 
 
-def read_what_was_requested(who):
+def read_credit_requests(who):
     who.link("Your credit requests").click()
     asked = [(row[1].split("\n")[0], row[2], row[3]) for row in who.rows()]
-    sent = (MASTER[1], STATISTICS, who.says("Sent"))
-    failed = (REFUSED[1], STATISTICS, who.says("Could not be sent"))
-    # The first two were requested together.
+    sent = (MASTER[1], STATISTICS, who.translate("Sent"))
+    failed = (REFUSED[1], STATISTICS, who.translate("Could not be sent"))
+    # The oldest two were requested together, in either order.
     assert (asked[:2], sorted(asked[2:])) == ([sent, failed], sorted([sent, failed]))
     who.check()
     who.page.go_back()
@@ -140,15 +142,15 @@ def stop_sharing(who, stranger):
     assert [level for level, _text in who.messages] == ["success"]
     who.check()
     stranger.page.reload()
-    expect(stranger.page.locator("h1")).to_have_text(who.says("This record is not shared"))
+    expect(stranger.page.locator("h1")).to_have_text(who.translate("This record is not shared"))
     assert "Halima" not in stranger.page.content()
     stranger.check()
 
 
-def come_back_after_a_long_time(who):
+def log_in_again_after_the_session_expired(who):
     who.context.clear_cookies(name="sessionid")
     who.button("Create a link").click()
-    nothing_done = who.says("You were logged out, so nothing was done. Please do it again.")
+    nothing_done = who.translate("You were logged out, so nothing was done. Please do it again.")
     assert who.messages == [("warning", nothing_done)]
     who.check()
     who.log_in("halima")
@@ -156,40 +158,40 @@ def come_back_after_a_long_time(who):
     assert [level for level, _text in who.messages] == ["success"]
 
 
-def test_pressing_twice(visitor):
-    """By accident, while a slow mail server keeps everybody waiting; then on purpose."""
+def test_clicking_send_twice(visitor):
+    """By accident, while a slow SMTP server responds, and then on purpose."""
     who = visitor()
-    come_in(who, "dario", "Python for Everyone")
+    open_record(who, "dario", "Python for Everyone")
     who.button("Request credit").click()
     who.page.get_by_label("its mail server takes its time").check()
     send = who.button("Send")
-    # As it looks while one waits; nothing leaves yet, and a page that the browser kept takes a press again.
+    # What the learner sees while waiting, without submitting. A page from the back/forward cache can be sent again.
     send.evaluate("(it) => { it.form.dispatchEvent(new SubmitEvent('submit', { bubbles: true })) }")
     expect(who.page.locator("#cp-request [role=status]")).to_have_text("Sending. This can take a minute.")
     who.check()
     who.page.evaluate("window.dispatchEvent(new Event('pageshow')) && null")
     expect(who.page.locator("#cp-request [role=status]")).to_have_text("")
-    # Not the locator's own clicks, which wait for the answer.
+    # The mouse, because the locator's clicks wait for the response.
     box = send.bounding_box()
     for _times in range(3):
         who.page.mouse.click(box["x"] + 5, box["y"] + 5)
         time.sleep(0.3)
     expect(who.page.locator(".cp-results")).to_be_focused()
-    request(who, ("Certificate", "Unhurried College"))
+    request_credit(who, ("Certificate", "Unhurried College"))
     who.link("Your credit requests").click()
     assert [row[3] for row in who.rows()] == ["Sent", "Sent"]
 
 
-def test_with_the_keyboard_alone(visitor):
+def test_with_the_keyboard_only(visitor):
     who = visitor()
 
     def tab_to(text):
         for _times in range(40):
             who.page.keyboard.press("Tab")
-            focused = who.focus.evaluate("(it) => (it.closest('label') ?? it).innerText")
+            focused = who.focused.evaluate("(it) => (it.closest('label') ?? it).innerText")
             if text in focused:
-                outline = who.focus.evaluate("(it) => getComputedStyle(it).outlineStyle")
-                assert outline != "none", f"nobody sees that {text} has the focus"
+                outline = who.focused.evaluate("(it) => getComputedStyle(it).outlineStyle")
+                assert outline != "none", f"the focus on {text} is invisible"
                 return
         raise AssertionError(text)
 
@@ -201,7 +203,7 @@ def test_with_the_keyboard_alone(visitor):
     tab_to("Request credit")
     who.page.keyboard.press("Enter")
     for name, _institution in (DIPLOMA, MASTER):
-        if name not in who.focus.evaluate("(it) => it.closest('label')?.innerText ?? ''"):
+        if name not in who.focused.evaluate("(it) => it.closest('label')?.innerText ?? ''"):
             tab_to(name)
         who.page.keyboard.press("Space")
     tab_to("Send")
@@ -215,7 +217,7 @@ def test_with_the_keyboard_alone(visitor):
     expect(who.button("Stop sharing")).to_be_focused()
 
 
-def test_states_in_which_there_is_nothing_to_do(visitor):
+def test_pages_with_nothing_to_do(visitor):
     nobu, dario = visitor(), visitor()
     nobu.open("records/")
     nobu.log_in("nobu")
@@ -224,21 +226,21 @@ def test_states_in_which_there_is_nothing_to_do(visitor):
     nobu.link("Your credit requests").click()
     assert "You have not requested credit yet." in nobu.page.locator("main").inner_text()
     nobu.check()
-    come_in(dario, "dario", "First Aid")
+    open_record(dario, "dario", "First Aid")
     assert "No institution takes credit requests for this program now." in dario.page.locator("main").inner_text()
     expect(dario.button("Request credit")).to_have_count(0)
     dario.check()
 
 
-def test_too_many_requests_and_none(visitor):
+def test_no_pathway_and_too_many_requests(visitor):
     who = visitor()
-    come_in(who, "halima", STATISTICS)
-    request(who)
+    open_record(who, "halima", STATISTICS)
+    request_credit(who)
     assert who.messages == [("warning", "Nothing was sent: choose at least one pathway.")]
     who.check()
     for _times in range(5):
-        request(who, MASTER, DIPLOMA, REFUSED)
-    request(who, MASTER)
+        request_credit(who, MASTER, DIPLOMA, REFUSED)
+    request_credit(who, MASTER)
     [(level, text)] = who.messages
     assert (level, "Try again in" in text) == ("warning", True)
     who.check()
@@ -249,25 +251,24 @@ def test_too_many_requests_and_none(visitor):
 def test_high_contrast(visitor):
     who = visitor()
     who.page.emulate_media(forced_colors="active")
-    come_in(who, "halima", STATISTICS)
-    request(who, MASTER, REFUSED)
+    open_record(who, "halima", STATISTICS)
+    request_credit(who, MASTER, REFUSED)
     who.check()
     for element in (*who.page.locator(".cp-button:visible").all(), *who.page.locator(".cp-message, .cp-badge").all()):
         style = element.evaluate("(it) => [getComputedStyle(it).borderTopStyle, getComputedStyle(it).borderTopColor]")
         assert (style[0], style[1] != "rgba(0, 0, 0, 0)") == ("solid", True)
 
 
-def test_a_browser_that_does_not_know_dialog_buttons(visitor):
-    """It knows popovers."""
+def test_a_browser_with_popovers_but_without_dialog_buttons(visitor):
     who = visitor()
-    come_in(who, "halima", STATISTICS)
+    open_record(who, "halima", STATISTICS)
     who.page.evaluate("document.querySelectorAll('[command]').forEach((it) => it.removeAttribute('commandfor'))")
-    request(who, MASTER)
+    request_credit(who, MASTER)
     assert [level for level, _text in who.messages] == ["success"]
 
 
-def test_a_browser_that_does_not_know_popovers_either(visitor):
-    """It has the form in the page."""
+def test_a_browser_without_popovers(visitor):
+    """The form is in the page."""
     who = visitor()
 
     def without_popovers(route):
@@ -277,7 +278,7 @@ def test_a_browser_that_does_not_know_popovers_either(visitor):
         route.fulfill(body=style, content_type="text/css")
 
     who.page.route("**/credit_pathways.css", without_popovers)
-    come_in(who, "halima", STATISTICS)
+    open_record(who, "halima", STATISTICS)
     for name in ("commandfor", "popovertarget", "popover"):
         strip = f"(found) => found.forEach((it) => it.removeAttribute('{name}'))"
         who.page.locator(f"[{name}]").evaluate_all(strip)
@@ -289,10 +290,10 @@ def test_a_browser_that_does_not_know_popovers_either(visitor):
 
 @pytest.mark.parametrize("language", ["en", "es-419", "fr", "ar", "zh-hans"])
 def test_every_width_in_every_language(visitor, language):
-    """From a small telephone, or 400 % zoom, on (WCAG 1.4.10)."""
+    """Starting with a small phone, or 400% zoom (WCAG 1.4.10)."""
     who = visitor(language)
-    come_in(who, "halima", STATISTICS)
-    request(who, MASTER, REFUSED)
+    open_record(who, "halima", STATISTICS)
+    request_credit(who, MASTER, REFUSED)
     pages = [who.page.url.removeprefix(who.address), "records/", "records/credit-requests/"]
     pages.append(who.link("Open as others see it").get_attribute("href").removeprefix(who.address))
     for path in pages:
@@ -302,15 +303,15 @@ def test_every_width_in_every_language(visitor, language):
             assert who.page.evaluate("document.scrollingElement.scrollWidth") <= width, (path, width)
 
 
-def test_a_form_that_was_opened_before_a_login(visitor):
+def test_a_form_opened_before_logging_in_elsewhere(visitor):
     who = visitor("fr")
-    come_in(who, "halima", STATISTICS)
+    open_record(who, "halima", STATISTICS)
     other = who.context.new_page()
     other.goto(f"{who.address}accounts/login/")
     other.locator("#id_username").fill("halima")
     other.locator("#id_password").fill("demo")
     other.keyboard.press("Enter")
-    expect(other.locator("h1")).to_have_text(who.says("My programs"))
+    expect(other.locator("h1")).to_have_text(who.translate("My programs"))
     who.button("Create a link").click()
-    expect(who.page.locator("h1")).to_have_text(who.says("Nothing was done"))
+    expect(who.page.locator("h1")).to_have_text(who.translate("Nothing was done"))
     who.check()

@@ -1,4 +1,4 @@
-"""A registrar opens the link from the mail, prints the record, and downloads it."""
+"""A registrar opens the link in the email, and prints and downloads the record."""
 
 import csv
 from io import BytesIO
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from tests.browser.test_learner import come_in, request
+from tests.browser.test_learner import open_record, request_credit
 from tests.test_demo import MASTER, STATISTICS
 
 
@@ -17,49 +17,48 @@ from tests.test_demo import MASTER, STATISTICS
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_journey(visitor, language, width):
     learner, registrar = visitor(), visitor(language, width)
-    come_in(learner, "halima", STATISTICS)
-    request(learner, MASTER)
+    open_record(learner, "halima", STATISTICS)
+    request_credit(learner, MASTER)
     learner.open("mails/")
     link = learner.page.get_by_role("link", name="/shared/").first.get_attribute("href")
 
     registrar.open(link.removeprefix(registrar.address))
     expect(registrar.page.locator("h1")).to_have_text(STATISTICS)
-    assert registrar.says("Partially completed") in registrar.page.locator("main").inner_text()
+    assert registrar.translate("Partially completed") in registrar.page.locator("main").inner_text()
     registrar.check()
-    print_it(registrar, link)
-    download_it(registrar)
+    print_record(registrar, link)
+    download_record(registrar)
 
 
-def print_it(who, link):
-    """Press the button; look at the paper."""
+def print_record(who, link):
     who.page.evaluate("window.print = () => { window.printed = true }")
     who.button("Print").click()
     assert who.page.evaluate("window.printed") is True
-    [text] = printed(who)
+    [text] = printed_pages(who)
     for part in ("Halima", STATISTICS, "Northfield University", "Probability", "91", "2026", link):
-        assert black(part) in text
+        assert compact(part) in text
     for part in ("Print", "Download as a table (CSV)"):
-        assert black(who.says(part)) not in text
+        assert compact(who.translate(part)) not in text
 
 
-def printed(who):
-    """Return the text of each page of paper."""
+def printed_pages(who):
+    """Return the text of each printed page."""
     pages = PdfReader(BytesIO(who.page.pdf(format="A4"))).pages
-    return [black(page.extract_text()) for page in pages]
+    return [compact(page.extract_text()) for page in pages]
 
 
-def black(text):
-    """Return ``text`` without white space, and without the ligatures of the font."""
+def compact(text):
+    """Remove white space and the font's ligatures, which are in the text of a PDF."""
     return "".join(normalize("NFKC", text).split())
 
 
-def download_it(who):
+def download_record(who):
     with who.page.expect_download() as download:
         who.link("Download as a table (CSV)").click()
     assert download.value.suggested_filename == "statistics-and-data-science-record.csv"
     with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == [who.says("Learner"), "Halima Ó Briain"]
+    assert rows[0] == [who.translate("Learner"), "Halima Ó Briain"]
     assert [row[0] for row in rows[-4:]] == [
         "Probability",
         "Statistical Inference",
@@ -68,33 +67,34 @@ def download_it(who):
     ]
 
 
-def test_without_javascript_there_is_no_button_that_does_nothing(visitor):
+def test_without_javascript_there_is_no_print_button(visitor):
     learner, registrar = visitor(), visitor(script=False)
-    come_in(learner, "halima", STATISTICS)
-    request(learner, MASTER)
+    open_record(learner, "halima", STATISTICS)
+    request_credit(learner, MASTER)
     registrar.open(learner.link("Open as others see it").get_attribute("href").removeprefix(learner.address))
     expect(registrar.button("Print")).to_have_count(0)
-    download_it(registrar)
+    download_record(registrar)
     registrar.check()
 
 
-def test_what_the_learner_prints_is_the_record(visitor):
+def test_the_learner_prints_the_record_only(visitor):
     who = visitor()
-    come_in(who, "halima", STATISTICS)
-    request(who, MASTER)
+    open_record(who, "halima", STATISTICS)
+    request_credit(who, MASTER)
     who.button("Request credit").click()
-    text = "".join(printed(who))
-    assert black("Probability") in text
+    text = "".join(printed_pages(who))
+    assert compact("Probability") in text
     for part in ("your request was sent to", "Send my record to", "Stop sharing", "My programs"):
-        assert black(part) not in text
+        assert compact(part) not in text
 
 
-def test_a_long_record_is_printed_whole(visitor):
-    """Rows are not cut in two by the end of a page, and every page has the table's head."""
+def test_printing_a_long_record(visitor):
+    """Page breaks are between rows, and the table's head is on every page."""
     who = visitor()
-    come_in(who, "halima", STATISTICS)
-    request(who, MASTER)
+    open_record(who, "halima", STATISTICS)
+    request_credit(who, MASTER)
     who.link("Open as others see it").click()
+    who.page.wait_for_load_state()
     who.page.evaluate(
         """() => {
             const body = document.querySelector("tbody");
@@ -102,7 +102,7 @@ def test_a_long_record_is_printed_whole(visitor):
             for (let number = 0; number < 60; number += 1) body.insertAdjacentHTML("beforeend", row);
         }"""
     )
-    pages = printed(who)
+    pages = printed_pages(who)
     assert len(pages) > 1
     for text in pages[:-1]:
         assert "Attempts" in text

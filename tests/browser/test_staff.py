@@ -1,4 +1,4 @@
-"""Staff find a request, deliver it again, read the report, and export."""
+"""Staff find a credit request, retry its delivery, read the report, and export requests."""
 
 import csv
 from io import StringIO
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_learner import come_in, request
+from tests.browser.test_learner import open_record, request_credit
 from tests.test_demo import MASTER, REFUSED, STATISTICS
 
 LIST = "admin/credit_pathways/usercreditpathway/"
@@ -17,8 +17,8 @@ LIST = "admin/credit_pathways/usercreditpathway/"
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_journey(visitor, language, width):
     learner, who = visitor(), visitor(language, width)
-    come_in(learner, "halima", STATISTICS)
-    request(learner, MASTER, REFUSED)
+    open_record(learner, "halima", STATISTICS)
+    request_credit(learner, MASTER, REFUSED)
     who.open(LIST)
     who.check(app=False)
     who.log_in("admin")
@@ -33,7 +33,7 @@ def test_the_journey(visitor, language, width):
 def find(who):
     expect(who.page.locator("#result_list tbody tr")).to_have_count(50)
     who.check(app=False)
-    # The filter that looks while one types.
+    # A filter with autocompletion.
     who.page.locator(".select2-selection").click()
     expect(who.page.locator(".select2-results__option[aria-selected]").first).to_be_visible()
     who.check(app=False)
@@ -50,18 +50,18 @@ def find(who):
 
 
 def deliver_again(who):
-    """Of one that was sent and one that failed, neither leaves: the first is refused, the second fails again."""
+    """Of two requests, one was already sent and is not sent again, and the other fails again."""
     for box in who.page.locator("input[name=_selected_action]").all():
         box.check()
     who.page.locator("select[name=action]").select_option("deliver_again")
     who.page.locator("button[name=index]").click()
-    asked = who.page.locator("#content").inner_text()
-    assert who.says("it was sent already.") in asked
-    assert REFUSED[1] in asked
+    text = who.page.locator("#content").inner_text()
+    assert who.translate("it was sent already.") in text
+    assert REFUSED[1] in text
     who.check(app=False)
-    who.page.get_by_role("button", name=who.says("Deliver again"), exact=True).click()
-    said = who.page.locator(".messagelist")
-    expect(said).to_contain_text(who.says("the email did not leave. Try again later; the log says why."))
+    who.page.get_by_role("button", name=who.translate("Deliver again"), exact=True).click()
+    messages = who.page.locator(".messagelist")
+    expect(messages).to_contain_text(who.translate("the email did not leave. Try again later; the log says why."))
     who.check(app=False)
 
 

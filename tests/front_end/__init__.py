@@ -1,1 +1,1 @@
-"""The demo with the Learner Record front end beside it, and what that expects of the LMS."""
+"""The demo with the Learner Record front end, and the endpoints of the LMS that it needs."""

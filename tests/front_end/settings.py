@@ -1,4 +1,4 @@
-"""The demo's settings, with the front end's folder and one more URL configuration."""
+"""The demo's settings, with the front end's folder and URLs."""
 
 import os
 from pathlib import Path
@@ -7,5 +7,5 @@ from demo.settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.front_end.urls"
 
-#: What ``npm run build`` made of the front end's repository.
+#: The output of ``npm run build`` in the front end's repository.
 LEARNER_RECORD_DIST = Path(os.environ["LEARNER_RECORD_DIST"])

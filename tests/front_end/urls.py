@@ -1,4 +1,4 @@
-"""The demo's URLs, the built front end at ``learner-record/``, and the two endpoints that Open edX has for it."""
+"""The demo's URLs, the built front end at ``learner-record/``, and the two Open edX endpoints that it calls."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ COOKIE = "edx-jwt-cookie-header-payload"
 
 
 def token(request: HttpRequest) -> JsonResponse:
-    """Give the CSRF token, as Credentials does (edx-drf-extensions)."""
+    """Return the CSRF token, like Credentials (edx-drf-extensions)."""
     return JsonResponse({"csrfToken": get_token(request)})
 
 
@@ -29,19 +29,19 @@ def _encoded(data: dict[str, Any]) -> str:
 
 @csrf_exempt
 def login_refresh(request: HttpRequest) -> HttpResponse:
-    """Put the part of the JWT that scripts may read into its cookie, as the LMS does; 401 for a stranger."""
+    """Set the JWT cookie that scripts can read, like the LMS. 401 for anonymous users."""
     if not request.user.is_authenticated:
         return JsonResponse({}, status=401)
     user = {"preferred_username": request.user.username, "user_id": request.user.pk, "email": request.user.email}
     payload = {**user, "name": request.user.get_full_name(), "administrator": False, "exp": int(time.time()) + 3600}
-    answer = JsonResponse({"response_epoch_seconds": int(time.time())})
-    answer.set_cookie(COOKIE, f"{_encoded({'alg': 'none'})}.{_encoded(payload)}")
-    return answer
+    response = JsonResponse({"response_epoch_seconds": int(time.time())})
+    response.set_cookie(COOKIE, f"{_encoded({'alg': 'none'})}.{_encoded(payload)}")
+    return response
 
 
 @csp_exempt()
 def learner_record(request: HttpRequest, route: str = "") -> HttpResponse | FileResponse:
-    """Serve the front end's file, or its page for each of its routes."""
+    """Serve a file of the front end, or its index page for any of its routes."""
     is_file = (settings.LEARNER_RECORD_DIST / route).is_file()
     return serve(request, route if is_file else "index.html", document_root=settings.LEARNER_RECORD_DIST)
 

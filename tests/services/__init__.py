@@ -1,1 +1,1 @@
-"""Tests with real worker and web processes, against Redis and RabbitMQ, PostgreSQL and MariaDB."""
+"""Tests with real Celery workers and web servers, on Redis and RabbitMQ, PostgreSQL and MariaDB."""

@@ -1,4 +1,4 @@
-"""Brokers by address, and the processes that talk to them."""
+"""The brokers, and the workers and web servers that use them."""
 
 import os
 import uuid
@@ -10,16 +10,18 @@ import pytest
 from django.db import connection
 
 from tests.support.celery_app import app
-from tests.support.processes import Process, Web
+from tests.support.processes import Process, Web, worker_command
 
+#: Queues are the tests' own, but Redis keeps unacknowledged messages of all queues together.
+REDIS_DATABASE = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 BROKERS = {
-    "redis": os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0"),
+    "redis": f"{os.environ.get('TEST_REDIS_URL', 'redis://127.0.0.1:6379/0').rsplit('/', 1)[0]}/{REDIS_DATABASE}",
     "rabbitmq": os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder need services."""
+    """Mark the tests of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.services)
@@ -28,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(params=sorted(BROKERS))
 def broker(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
-    """Give the address of each broker in turn, with a queue of the test's own."""
+    """The URL of each broker in turn, with a queue for this test only."""
     url = BROKERS[request.param]
     settings.CREDIT_PATHWAYS_DELIVERY = "celery"
     settings.CREDIT_PATHWAYS_CELERY_QUEUE = f"test-{uuid.uuid4()}"
@@ -40,8 +42,23 @@ def broker(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
 
 
 @pytest.fixture
+def is_drained(broker: str, settings: Any) -> Callable[[], bool]:
+    """Return a function: whether workers have received all messages, and, on Redis, acknowledged them."""
+
+    def is_drained() -> bool:
+        with app.connection_for_read() as connection:
+            channel, queue = connection.default_channel, settings.CREDIT_PATHWAYS_CELERY_QUEUE
+            if broker.startswith("redis"):
+                return not channel.client.llen(queue) and not channel.client.hlen(channel.unacked_key)
+            declared = channel.queue_declare(queue, passive=True)
+            return not declared.message_count and declared.consumer_count > 0
+
+    return is_drained
+
+
+@pytest.fixture
 def environment(relay: Any, settings: Any, tmp_path: Path) -> dict[str, str]:
-    """What a process has to know to work on the same rows and the same relay as the test."""
+    """Environment variables with which a process uses the database, the broker and the SMTP server of the test."""
     address = os.environ["TEST_DATABASE_URL"].rsplit("/", 1)[0]
     return {
         "DJANGO_SETTINGS_MODULE": "tests.services.settings",
@@ -58,20 +75,19 @@ def environment(relay: Any, settings: Any, tmp_path: Path) -> dict[str, str]:
 def worker(
     broker: str, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Process]:
-    """Return a function that prepares a worker, with more environment variables."""
+    """Return a function that prepares a worker with additional environment variables."""
     log = tmp_path_factory.mktemp("worker") / "log"
-    arguments = ["-A", "tests.services.worker", "worker", "--loglevel", "info", "--without-gossip", "--without-mingle"]
 
     def prepare(concurrency: int = 1, **more: str) -> Process:
-        queue = ["-Q", environment["TEST_QUEUE"], "-c", str(concurrency)]
-        return Process("celery", *arguments, *queue, log=log, environment={**environment, **more})
+        command = worker_command(environment["TEST_QUEUE"], concurrency)
+        return Process(*command, log=log, environment={**environment, **more})
 
     return prepare
 
 
 @pytest.fixture
 def web(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Web]:
-    """Return a function that prepares a web server, with more environment variables."""
+    """Return a function that prepares a web server with additional environment variables."""
     log = tmp_path_factory.mktemp("web") / "log"
 
     def prepare(workers: int = 1, threads: int = 1, **more: str) -> Web:

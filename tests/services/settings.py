@@ -1,4 +1,4 @@
-"""Settings of the worker and web processes that the tests start."""
+"""Settings of the workers and web servers that the tests start."""
 
 import os
 
@@ -22,11 +22,13 @@ CELERY_WORKER_LOST_WAIT = 1
 if "TEST_QUORUM" in os.environ:
     globals().update(QUORUM)
 if CELERY_BROKER_URL.startswith("redis"):
-    # Redis gives the messages of a killed worker to another one after this many seconds.
+    # In seconds. Another worker gets the messages of a killed one after the visibility timeout.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 2,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
+        # A killed worker may hold this lock.
+        "unacked_mutex_expire": 1,
     }
 
 LOGGING = {

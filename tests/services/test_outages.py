@@ -1,4 +1,4 @@
-"""The database, or the broker, goes away in the middle of a run and comes back."""
+"""The database or the broker goes down in the middle of a run, and comes back."""
 
 import time
 from http.client import HTTPException
@@ -12,7 +12,7 @@ from tests.support.load import session_of
 from tests.support.processes import wait_until
 from tests.support.proxy import Proxy
 
-SECONDS = 2
+OUTAGE_SECONDS = 2
 REQUESTS = 60
 
 
@@ -20,13 +20,13 @@ REQUESTS = 60
 def test_nothing_is_lost(service, broker, environment, web, worker, program, pathway, relay):
     username, session = session_of(factories.UserFactory())
     body = {"username": username, "pathway_id": pathway.pk}
-    answers = []
+    statuses = []
 
-    def ask(server):
+    def send(server):
         try:
-            answers.append(server.post(f"/records/programs/{program.uuid}/send", session, body))
+            statuses.append(server.post(f"/records/programs/{program.uuid}/send", session, body))
         except (OSError, HTTPException):
-            answers.append(0)
+            statuses.append(0)
 
     relay.on_data = lambda: time.sleep(0.02)
     with (
@@ -38,17 +38,17 @@ def test_nothing_is_lost(service, broker, environment, web, worker, program, pat
             if number == REQUESTS // 3:
                 proxy.cut()
             if number == 2 * REQUESTS // 3:
-                time.sleep(SECONDS)
-                proxy.mend()
-            ask(server)
-        # Those that were committed and never queued are left for the operator.
+                time.sleep(OUTAGE_SECONDS)
+                proxy.restore()
+            send(server)
+        # Requests that were committed but never queued are left for the operator.
         sent = UserCreditPathway.objects.filter(status="sent")
-        wait_until(lambda: sent.count() >= answers.count(202), 30)
+        wait_until(lambda: sent.count() >= statuses.count(202), 30)
     deliver_pending()
     rows = assert_nothing_lost(relay, duplicates=1)
     third = REQUESTS // 3
-    assert set(answers[:third]) == {202}
-    assert 202 not in answers[third + 4 : 2 * third]
-    assert answers[-1] == 202
-    assert len(rows) >= answers.count(202) + answers.count(502)
-    assert list(rows.values()).count("sent") >= answers.count(202)
+    assert set(statuses[:third]) == {202}
+    assert 202 not in statuses[third + 4 : 2 * third]
+    assert statuses[-1] == 202
+    assert len(rows) >= statuses.count(202) + statuses.count(502)
+    assert list(rows.values()).count("sent") >= statuses.count(202)

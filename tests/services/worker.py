@@ -1,4 +1,4 @@
-"""The Celery app of the worker process that the tests start."""
+"""The Celery app of the workers that the tests start."""
 
 from celery.signals import worker_init
 

@@ -1,11 +1,11 @@
-"""The web process that the tests start."""
+"""The WSGI application of the web servers that the tests start."""
 
 from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
-from tests.celery_app import app  # noqa: E402
-from tests.services import kills  # noqa: E402
+from tests.support import kills  # noqa: E402
+from tests.support.celery_app import app  # noqa: E402
 
 app.set_default()
 kills.install()

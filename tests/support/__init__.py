@@ -1,1 +1,1 @@
-"""What the tests use: servers, processes, channels and receivers of the tests, and readers of pages."""
+"""What several tests share: servers, processes and edx-ace plug-ins for tests, and parsers of pages."""

@@ -1,4 +1,4 @@
-"""The Celery app of the tests' host, as Celery's documentation has it for Django."""
+"""The Celery app of the test project, as in Celery's documentation for Django."""
 
 from celery import Celery
 

@@ -1,4 +1,4 @@
-"""The demo, started as ``make demo`` starts it, on a database and a port of its own."""
+"""The demo, started like ``make demo``, with its own database and port."""
 
 import os
 import subprocess
@@ -19,16 +19,15 @@ def _environment(database: Path, settings: str = "demo.settings") -> dict[str, s
 
 
 def load(database: Path, domain: str) -> None:
-    """Load the demo's data, twice: the second time changes nothing."""
-    load_demo = f"load_demo --domain {domain}"
-    for command in ("migrate --verbosity 0", load_demo, load_demo):
+    """Create the database and load the demo's data."""
+    for command in ("migrate_demo", f"load_demo --domain {domain}"):
         arguments = [*MANAGE, *command.split()]
         subprocess.run(arguments, cwd=ROOT, env=_environment(database), check=True, capture_output=True)
 
 
 @contextmanager
 def serve(database: Path, port: int, settings: str = "demo.settings") -> Iterator[str]:
-    """Serve the demo as long as the block lasts; give its address."""
+    """Serve the demo inside the block, and yield its address."""
     command = [*MANAGE, "runserver", "--noreload", f"127.0.0.1:{port}"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=ROOT, env=_environment(database, settings), **quiet) as server:

@@ -1,4 +1,4 @@
-"""Every way in which a mail does not leave, brought about for real, and what makes it leave again."""
+"""Every way in which an email can fail to be sent, each brought about for real and then repaired."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ from tests.support import smtp
 
 
 class DenyEmail(Policy):
-    """A policy that lets no email leave."""
+    """A policy that denies every email."""
 
     def check(self, message: Any) -> PolicyResult:
         return PolicyResult(deny={ChannelType.EMAIL})
 
 
 class BusyChannel(Channel):
-    """An email channel that asks to be tried again after ``delay``."""
+    """An email channel that asks edx-ace to try again after ``delay``."""
 
     channel_type = ChannelType.EMAIL
 
@@ -37,37 +37,44 @@ class BusyChannel(Channel):
 
 
 class TalkativeChannel(Channel):
-    """An email channel whose errors tell all about the learner."""
+    """An email channel whose errors contain all of the learner's data."""
 
     channel_type = ChannelType.EMAIL
 
     def deliver(self, message: Any, rendered_message: Any) -> None:
-        raise ValueError(f"no mail for {message.context} {message.options}")
+        raise ValueError(f"not sent: {message.context} {message.options}")
 
 
 class PushOnlyChannel(Channel):
-    """A channel that takes everything, but is no email channel."""
+    """A channel that accepts every message, but does not send email."""
 
     channel_type = ChannelType.PUSH
 
     def deliver(self, message: Any, rendered_message: Any) -> None:
-        """Take it."""
+        """Accept the message."""
 
 
-class LoaderWithoutMails(Loader):
-    """A template loader that finds all templates but those of mails."""
+class LoaderWithoutEmails(Loader):
+    """A template loader that finds every template except those of emails."""
 
     def get_template_sources(self, template_name: str) -> Iterator[Any]:
         return iter(()) if "/edx_ace/" in template_name else super().get_template_sources(template_name)
 
 
-APPS = "django.template.loaders.app_directories.Loader"
+APP_TEMPLATES = "django.template.loaders.app_directories.Loader"
 PUSH = "credit_pathways/edx_ace/creditrequest/push"
-LOCMEM = ("django.template.loaders.locmem.Loader", {f"{PUSH}/title.txt": "Credit", f"{PUSH}/body.txt": "Requested"})
+PUSH_TEMPLATES = (
+    "django.template.loaders.locmem.Loader",
+    {f"{PUSH}/title.txt": "Credit", f"{PUSH}/body.txt": "Requested"},
+)
 
 
 class Failure:
-    """One way to fail: entering it breaks delivery, leaving it mends it."""
+    """
+    Ways of failing.
+
+    Each public method returns a context manager: delivery fails inside its block, and works again after it.
+    """
 
     def __init__(self, settings: Any, relay: smtp.Relay, ace_plugins: Callable[..., None]) -> None:
         self.settings, self.relay, self.ace_plugins = settings, relay, ace_plugins
@@ -82,23 +89,42 @@ class Failure:
             setattr(self.settings, name, value)
 
     @contextlib.contextmanager
-    def _answering(self, command: str, answer: str) -> Iterator[None]:
-        self.relay.answers[command] = answer
+    def _reply(self, command: str, reply: str) -> Iterator[None]:
+        self.relay.replies[command] = reply
         yield
-        del self.relay.answers[command]
+        del self.relay.replies[command]
 
     @contextlib.contextmanager
     def _server(self, greeting: bytes, *, hangs: bool = False) -> Iterator[None]:
-        with smtp.misbehaving(greeting, hangs=hangs) as port, self._settings(EMAIL_PORT=port, EMAIL_TIMEOUT=0.3):
+        with (
+            smtp.misbehaving_server(greeting, hangs=hangs) as port,
+            self._settings(EMAIL_PORT=port, EMAIL_TIMEOUT=0.1),
+        ):
             yield
 
     @contextlib.contextmanager
-    def _plugins(self, mended: dict[str, Any], **broken: Any) -> Iterator[None]:
+    def _plugins(self, working: dict[str, Any], **broken: Any) -> Iterator[None]:
         self.ace_plugins(**broken)
         yield
-        self.ace_plugins(**mended)
+        self.ace_plugins(**working)
 
-    def refused(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def _without_setting(self, name: str) -> Iterator[None]:
+        value = getattr(self.settings, name)
+        delattr(self.settings, name)
+        yield
+        setattr(self.settings, name, value)
+
+    def _template_loaders(self, *loaders: Any) -> contextlib.AbstractContextManager[None]:
+        [engine] = self.settings.TEMPLATES
+        options = {**engine["OPTIONS"], "loaders": loaders}
+        return self._settings(TEMPLATES=[{"BACKEND": engine["BACKEND"], "OPTIONS": options}])
+
+    def _channels(self, *channels: list[Any]) -> contextlib.AbstractContextManager[None]:
+        working = ChannelMap([["django_email", DjangoEmailChannel()]])
+        return self._plugins({"channels": working}, channels=ChannelMap(channels))
+
+    def connection_refused(self) -> contextlib.AbstractContextManager[None]:
         return self._settings(EMAIL_PORT=smtp.free_port())
 
     def unknown_host(self) -> contextlib.AbstractContextManager[None]:
@@ -108,28 +134,28 @@ class Failure:
         return self._server(b"421 too busy\r\n")
 
     def rcpt_550(self) -> contextlib.AbstractContextManager[None]:
-        return self._answering("RCPT", "550 no such user")
+        return self._reply("RCPT", "550 no such user")
 
     def rcpt_451(self) -> contextlib.AbstractContextManager[None]:
-        return self._answering("RCPT", "451 greylisted, try later")
+        return self._reply("RCPT", "451 greylisted, try later")
 
     def data_554(self) -> contextlib.AbstractContextManager[None]:
-        return self._answering("DATA", "554 not wanted")
+        return self._reply("DATA", "554 not wanted")
 
-    def silence_from_the_start(self) -> contextlib.AbstractContextManager[None]:
+    def timeout_before_greeting(self) -> contextlib.AbstractContextManager[None]:
         return self._server(b"", hangs=True)
 
-    def silence_after_the_greeting(self) -> contextlib.AbstractContextManager[None]:
+    def timeout_after_greeting(self) -> contextlib.AbstractContextManager[None]:
         return self._server(b"220 relay.example\r\n", hangs=True)
 
-    def dropped_after_the_greeting(self) -> contextlib.AbstractContextManager[None]:
+    def disconnect_after_greeting(self) -> contextlib.AbstractContextManager[None]:
         return self._server(b"220 relay.example\r\n")
 
     @contextlib.contextmanager
-    def dropped_in_data(self) -> Iterator[None]:
-        self.relay.drops = True
+    def disconnect_in_data(self) -> Iterator[None]:
+        self.relay.disconnects = True
         yield
-        self.relay.drops = False
+        self.relay.disconnects = False
 
     def no_channel(self) -> contextlib.AbstractContextManager[None]:
         return self._channels()
@@ -138,31 +164,19 @@ class Failure:
         return self._channels(["push", PushOnlyChannel()])
 
     @contextlib.contextmanager
-    def push_channel_takes_it(self) -> Iterator[None]:
-        """A host has written templates for push messages, and they arrive; the email does not."""
-        with self.push_channel_only(), self._loaders(LOCMEM, APPS):
+    def push_message_instead(self) -> Iterator[None]:
+        """The host has templates for push messages, so one is sent, but no email."""
+        with self.push_channel_only(), self._template_loaders(PUSH_TEMPLATES, APP_TEMPLATES):
             yield
 
     def no_default_channel(self) -> contextlib.AbstractContextManager[None]:
-        """edx-ace then raises AttributeError."""
-        return self._deleted("ACE_CHANNEL_DEFAULT_EMAIL")
-
-    @contextlib.contextmanager
-    def _deleted(self, name: str) -> Iterator[None]:
-        value = getattr(self.settings, name)
-        delattr(self.settings, name)
-        yield
-        setattr(self.settings, name, value)
+        """edx-ace raises AttributeError."""
+        return self._without_setting("ACE_CHANNEL_DEFAULT_EMAIL")
 
     def no_template(self) -> contextlib.AbstractContextManager[None]:
-        return self._loaders("tests.support.failures.LoaderWithoutMails")
+        return self._template_loaders("tests.support.failures.LoaderWithoutEmails")
 
-    def _loaders(self, *loaders: Any) -> contextlib.AbstractContextManager[None]:
-        [engine] = self.settings.TEMPLATES
-        options = {**engine["OPTIONS"], "loaders": loaders}
-        return self._settings(TEMPLATES=[{"BACKEND": engine["BACKEND"], "OPTIONS": options}])
-
-    def channel_raises(self) -> contextlib.AbstractContextManager[None]:
+    def channel_error(self) -> contextlib.AbstractContextManager[None]:
         return self._channels(["django_email", TalkativeChannel()])
 
     def policy_denies(self) -> contextlib.AbstractContextManager[None]:
@@ -170,10 +184,6 @@ class Failure:
 
     def channel_busy(self) -> contextlib.AbstractContextManager[None]:
         return self._channels(["django_email", BusyChannel(timedelta(seconds=10))])
-
-    def _channels(self, *named: list[Any]) -> contextlib.AbstractContextManager[None]:
-        mended = ChannelMap([["django_email", DjangoEmailChannel()]])
-        return self._plugins({"channels": mended}, channels=ChannelMap(named))
 
 
 FAILURES = sorted(name for name in vars(Failure) if not name.startswith("_"))

@@ -1,8 +1,8 @@
 """
-Steps of a delivery at which a process kills itself with SIGKILL, once for each request.
+Make a process kill itself with SIGKILL at a step of a delivery, once for each request.
 
-A process that the tests start reads from its environment where to die (``KILL_AT``), who dies with it
-(``KILL_SCOPE``: the process, or its group), and where to leave a mark of each death (``KILL_MARKS``).
+Environment variables say at which step (``KILL_AT``), whether to kill the ``process`` or its whole ``group``
+(``KILL_SCOPE``), and in which directory to create a file for each kill (``KILL_MARKS``).
 """
 
 import os
@@ -21,8 +21,8 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 from credit_pathways.signals import credit_requested
 
 
-def die(key: str | None = None) -> None:
-    """Kill this process, or its group, unless that was done for this task already."""
+def kill(key: str | None = None) -> None:
+    """Kill this process or its group, unless that was already done for this task."""
     if key is None:
         key = current_task.request.id if current_task else str(len(list(MARKS.iterdir())))
     try:
@@ -34,13 +34,13 @@ def die(key: str | None = None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _after_statement(beginning: str, *parts: str) -> None:
-    """Die after such a statement was executed."""
+def _after_statement(start: str, *parts: str) -> None:
+    """Kill after a SQL statement that begins with ``start`` and contains ``parts``."""
 
     def wrapper(execute: Callable, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         result = execute(sql, params, many, context)
-        if sql.startswith(beginning) and all(part in sql for part in parts):
-            die()
+        if sql.startswith(start) and all(part in sql for part in parts):
+            kill()
         return result
 
     def install(**kwargs: Any) -> None:
@@ -52,16 +52,16 @@ def _after_statement(beginning: str, *parts: str) -> None:
 
 def _on(signal_: Any) -> None:
     def receiver(**kwargs: Any) -> None:
-        die()
+        kill()
 
     signal_.connect(receiver, weak=False)
 
 
 def _received() -> None:
-    """In a worker's main process as soon as it has the message; in its child, just before the task runs."""
+    """Kill the worker as soon as it receives the message, or its child process just before the task runs."""
 
     def receiver(request: Any, **kwargs: Any) -> None:
-        die(request.id)
+        kill(request.id)
 
     if os.environ["KILL_SCOPE"] == "group":
         signals.task_received.connect(receiver, weak=False)
@@ -70,27 +70,27 @@ def _received() -> None:
 
 
 def _connected() -> None:
-    """Connected to the relay, about to say the first word."""
+    """Kill after connecting to the SMTP server, before sending the first command."""
 
     def hook(event: str, arguments: Any) -> None:
         if event == "smtplib.send":
-            die()
+            kill()
 
     sys.addaudithook(hook)
 
 
-def _answered() -> None:
-    """After an answer to a request for credit, not to any other."""
-    asked: list[Any] = []
+def _responded() -> None:
+    """Kill after the response to a credit request, but to no other HTTP request."""
+    credit_requests: list[Any] = []
 
-    def ask(**kwargs: Any) -> None:
-        asked.append(kwargs)
+    def remember(**kwargs: Any) -> None:
+        credit_requests.append(kwargs)
 
     def finish(**kwargs: Any) -> None:
-        if asked:
-            die()
+        if credit_requests:
+            kill()
 
-    credit_requested.connect(ask, weak=False)
+    credit_requested.connect(remember, weak=False)
     request_finished.connect(finish, weak=False)
 
 
@@ -107,12 +107,12 @@ STEPS: dict[str, Callable[[], None]] = {
     "inserted": lambda: _after_statement("INSERT", TABLE),
     "committed": lambda: _on(credit_requested),
     "queued": lambda: _on(signals.after_task_publish),
-    "answered": _answered,
+    "responded": _responded,
 }
 
 
 def install() -> None:
-    """Prepare to die, where the environment says so."""
+    """Prepare the kill that the environment asks for, if any."""
     step = os.environ.get("KILL_AT")
     if step:
         STEPS[step]()

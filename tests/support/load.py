@@ -1,4 +1,4 @@
-"""Learners who are logged in, without a browser."""
+"""Log learners in without a browser, and time their requests."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 
 def session_of(user: Any) -> tuple[str, str | None]:
-    """Log the user in; return username and session key."""
+    """Log the user in, and return the username and the session key."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
@@ -19,6 +19,6 @@ def session_of(user: Any) -> tuple[str, str | None]:
 
 
 def timed(function: Callable[..., Any], *args: Any) -> tuple[Any, float]:
-    """Return what the function returns, and the seconds that it took."""
+    """Return the function's result, and the seconds it took."""
     began = time.monotonic()
     return function(*args), time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Real processes: a Celery worker and gunicorn, each started anew when it dies, as a service manager does."""
+"""Celery workers and gunicorn in processes of their own, restarted when they die, as by a service manager."""
 
 import contextlib
 import json
@@ -19,36 +19,34 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """A command that runs in a process group of its own until it is stopped; what it says is in ``log``."""
+    """A command that runs in its own process group inside the ``with`` block, and writes its output to ``log``."""
 
     def __init__(self, *command: str, log: Path, environment: dict[str, str]) -> None:
         self.command, self.log = command, log
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         self.starts = 0
-        self._ending = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._is_stopping = threading.Event()
+        self._restarter = threading.Thread(target=self._restart_when_dead, daemon=True)
 
     def __enter__(self) -> "Process":
         self._start()
-        self._keeper.start()
+        self._restarter.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._ending.set()
-        self.kill(signal.SIGTERM)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill(signal.SIGKILL)
-        self._keeper.join()
+        self._is_stopping.set()
+        self._restarter.join()
+        # After SIGTERM, a Celery worker needs about two seconds to stop.
+        self.kill(signal.SIGKILL)
+        self._process.wait()
 
     def kill(self, number: int) -> None:
-        """Send a signal to all processes of the group."""
+        """Send a signal to all processes in the group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
-    def said(self) -> str:
-        """Return what the processes have written."""
+    def output(self) -> str:
+        """Return what the processes have written so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def _start(self) -> None:
@@ -63,25 +61,25 @@ class Process:
                 start_new_session=True,
             )
 
-    def _keep(self) -> None:
-        while not self._ending.is_set():
+    def _restart_when_dead(self) -> None:
+        while not self._is_stopping.is_set():
             try:
                 self._process.wait(0.1)
             except subprocess.TimeoutExpired:
                 continue
-            if not self._ending.is_set():
+            if not self._is_stopping.is_set():
                 self.kill(signal.SIGKILL)
                 self._start()
 
 
 def worker_command(queue: str, processes: int) -> list[str]:
-    """Return the command that starts a worker of so many processes for the queue."""
+    """Return the arguments that start a worker for the queue, with this number of child processes."""
     options = "-A tests.services.worker worker --loglevel info --without-gossip --without-mingle"
     return ["celery", *options.split(), "-Q", queue, "-c", str(processes)]
 
 
 class Web(Process):
-    """gunicorn with the tests' host; ``port`` is where it listens."""
+    """gunicorn with the test project, on ``port``."""
 
     def __init__(self, log: Path, environment: dict[str, str], workers: int, threads: int) -> None:
         self.port = free_port()
@@ -90,11 +88,10 @@ class Web(Process):
 
     def __enter__(self) -> "Web":
         super().__enter__()
-        wait_until(self.answers)
+        wait_until(self.is_up)
         return self
 
-    def answers(self) -> bool:
-        """Whether it is up."""
+    def is_up(self) -> bool:
         try:
             self.post("/", "", {})
         except OSError:
@@ -102,7 +99,7 @@ class Web(Process):
         return True
 
     def post(self, path: str, session: str, body: str | dict[str, Any]) -> int:
-        """Send JSON as the learner whose session it is; return the HTTP status."""
+        """Post JSON with a learner's session key, and return the HTTP status."""
         token = "t" * 32
         headers = {
             "Cookie": f"sessionid={session}; csrftoken={token}",
@@ -118,7 +115,7 @@ class Web(Process):
 
 
 def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until ``done()`` is true; raise ``TimeoutError`` after ``seconds``."""
+    """Wait until ``done()`` is true. Raises ``TimeoutError`` after ``seconds``."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:

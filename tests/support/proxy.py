@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a service, so that the service can be taken away."""
+"""A TCP proxy in front of a service, to simulate its outages."""
 
 import contextlib
 import socket
@@ -9,16 +9,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 class Proxy:
     """
-    Forward connections to the service of a URL; ``url`` is the way through the proxy.
+    Forward connections to the service at a URL. ``url`` is the same URL through the proxy.
 
-    ``stall_after``: forward so many bytes to the service in all, then keep every line open and say no more.
+    After ``stall_after`` bytes to the service, in all connections together, it forwards nothing more, but keeps the
+    connections open.
     """
 
     def __init__(self, url: str, stall_after: int | None = None) -> None:
         parts = urlsplit(url)
         self.target, self.stall_after, self.forwarded = (parts.hostname, parts.port), stall_after, 0
         self._sockets: set[socket.socket] = set()
-        self._open = threading.Event()
         self._listen(0)
         user = parts.netloc.rpartition("@")[0]
         netloc = f"{user}@127.0.0.1:{self.port}" if user else f"127.0.0.1:{self.port}"
@@ -31,13 +31,13 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Break all connections and refuse new ones, as a service that is restarted does."""
-        self._hang_up(self._server)
-        for side in list(self._sockets):
-            self._hang_up(side)
+        """Close all connections and refuse new ones, like a service during a restart."""
+        self._close(self._server)
+        for sock in list(self._sockets):
+            self._close(sock)
 
-    def mend(self) -> None:
-        """Listen again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         self._listen(self.port)
 
     def _listen(self, port: int) -> None:
@@ -54,18 +54,18 @@ class Proxy:
                 threading.Thread(target=self._pump, args=[client, service, True], daemon=True).start()
                 threading.Thread(target=self._pump, args=[service, client, False], daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, is_counted: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if counts:
+                if is_counted:
                     self.forwarded += len(data)
                 if self.stall_after is None or self.forwarded <= self.stall_after:
                     sink.sendall(data)
-        self._hang_up(source)
-        self._hang_up(sink)
+        self._close(source)
+        self._close(sink)
 
-    def _hang_up(self, side: socket.socket) -> None:
-        self._sockets.discard(side)
+    def _close(self, sock: socket.socket) -> None:
+        self._sockets.discard(sock)
         with contextlib.suppress(OSError):
-            side.shutdown(socket.SHUT_RDWR)
-        side.close()
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()

@@ -1,4 +1,4 @@
-"""Celery's settings for quorum queues of RabbitMQ, as docs/how-to/scale.rst has them."""
+"""Celery's settings for RabbitMQ's quorum queues, as in docs/how-to/scale.rst."""
 
 QUORUM = {
     "CELERY_TASK_DEFAULT_QUEUE_TYPE": "quorum",

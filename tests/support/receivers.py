@@ -1,4 +1,4 @@
-"""A receiver of a host, for a while."""
+"""Connect a host's receiver to a signal temporarily."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from django.dispatch import Signal
 
 @contextlib.contextmanager
 def connected(signal: Signal | CelerySignal, receiver: Callable[..., Any], **options: Any) -> Iterator[None]:
-    """Connect ``receiver`` to ``signal`` for the length of the block."""
+    """Connect ``receiver`` to ``signal`` inside the block."""
     signal.connect(receiver, **options)
     try:
         yield

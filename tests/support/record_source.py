@@ -1,4 +1,4 @@
-"""The record source of the tests' host."""
+"""The record source of the test project."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from django.contrib.sites.models import Site
 from credit_pathways.models import Learner, Program
 from credit_pathways.records import CourseResult, Progress, RecordSource
 
-#: A learner of this username has no record anywhere.
+#: The username of a learner who has no record in any program.
 NO_RECORD = "no-record"
 
 EARNED = CourseResult("Probability", "Northfield", "course-v1:N+P+1", 2, 0.914, "A", datetime(2026, 6, 15, tzinfo=UTC))
@@ -16,7 +16,7 @@ NOT_EARNED = CourseResult("Inference", "Northfield", "course-v1:N+I+1", 0, None,
 
 
 class FixedRecordSource(RecordSource):
-    """The same courses for everybody, but no record for one user; tests set the class's attributes."""
+    """The same courses for every learner except one. Tests patch the class attributes."""
 
     completed = False
     courses: Sequence[CourseResult] = (EARNED, NOT_EARNED)

@@ -1,4 +1,4 @@
-"""Real SMTP servers on the loopback interface: one that works or answers as told, and some that misbehave."""
+"""SMTP servers on the loopback interface: a working one with configurable replies, and misbehaving ones."""
 
 import asyncio
 import contextlib
@@ -17,55 +17,56 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 class Relay:
     """
-    An aiosmtpd handler that keeps what it takes.
+    An aiosmtpd handler that keeps the emails it accepts in ``messages``.
 
-    ``answers`` replaces the answer to RCPT, of one address or of all, or to DATA. ``asked`` counts the RCPTs.
-    ``delay`` is how many seconds it takes for a mail.
+    ``replies`` replaces the reply to DATA, to RCPT, or to RCPT of one address. ``rcpt_count`` counts RCPT commands.
+    ``on_data`` is called before an email is accepted, which takes ``delay`` seconds. ``disconnects`` closes the
+    connection during DATA instead.
     """
 
     def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.answers: dict[str, str] = {}
+        self.messages: list[EmailMessage] = []
+        self.replies: dict[str, str] = {}
         self.on_data: Callable[[], None] = lambda: None
         self.delay = 0.0
-        self.drops = False
-        self.asked = 0
-        self._asked_of: Counter[str] = Counter()
-        self._refusals = 0
-        self._takes_and_drops = 0
+        self.disconnects = False
+        self.rcpt_count = 0
+        self._rcpt_counts: Counter[str] = Counter()
+        self._greylisted_times = 0
+        self._unconfirmed = 0
 
-    def refuses_first(self, times: int) -> None:
-        """Greylist: answer 451 for so many times to each address."""
-        self._refusals = times
+    def greylist(self, times: int) -> None:
+        """Reply 451 to the first ``times`` RCPT commands of each address."""
+        self._greylisted_times = times
 
-    def takes_and_drops(self, times: int) -> None:
-        """Keep the mail, but break the connection before saying so, for so many times."""
-        self._takes_and_drops = times
+    def accept_and_disconnect(self, times: int) -> None:
+        """Keep the first ``times`` emails, but close the connection before confirming them."""
+        self._unconfirmed = times
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        self.asked += 1
-        self._asked_of[address] += 1
-        if self._asked_of[address] <= self._refusals:
+        self.rcpt_count += 1
+        self._rcpt_counts[address] += 1
+        if self._rcpt_counts[address] <= self._greylisted_times:
             return "451 greylisted, try later"
         envelope.rcpt_tos.append(address)
-        return self.answers.get(address) or self.answers.get("RCPT", "250 OK")
+        return self.replies.get(address) or self.replies.get("RCPT", "250 OK")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.drops:
+        if self.disconnects:
             server.transport.close()
-        elif "DATA" not in self.answers:
+        elif "DATA" not in self.replies:
             await asyncio.sleep(self.delay)
             await asyncio.to_thread(self.on_data)
-            self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
-            if len(self.mails) <= self._takes_and_drops:
+            self.messages.append(email.message_from_bytes(envelope.content, policy=policy.default))
+            if len(self.messages) <= self._unconfirmed:
                 server.transport.close()
-        return self.answers.get("DATA", "250 OK")
+        return self.replies.get("DATA", "250 OK")
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -73,7 +74,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def relay() -> Iterator[tuple[Relay, int]]:
-    """Run a relay; give its handler and its port."""
+    """Run a working server, and yield its handler and its port."""
     handler = Relay()
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
@@ -84,8 +85,8 @@ def relay() -> Iterator[tuple[Relay, int]]:
 
 
 @contextlib.contextmanager
-def misbehaving(greeting: bytes, *, hangs: bool = False) -> Iterator[int]:
-    """Run a server that says ``greeting``, then hangs up, or keeps the line open and says no more; give its port."""
+def misbehaving_server(greeting: bytes, *, hangs: bool = False) -> Iterator[int]:
+    """Run a server that sends ``greeting`` and then disconnects, or ``hangs``. Yield its port."""
     done = threading.Event()
 
     class Handler(socketserver.BaseRequestHandler):

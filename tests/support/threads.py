@@ -1,4 +1,4 @@
-"""Doing the same thing in several threads at once."""
+"""Run the same function in several threads."""
 
 import threading
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import Any
 from django.db import connection
 
 
-def at_once(times: int, function: Callable[[], Any]) -> list[Any]:
-    """Call ``function`` in as many threads, started together; return what the calls returned."""
+def run_concurrently(times: int, function: Callable[[], Any]) -> list[Any]:
+    """Call ``function`` in ``times`` threads that start together, and return the results."""
     barrier = threading.Barrier(times)
-    returned = []
+    results = []
 
     def run() -> None:
         barrier.wait()
         try:
-            returned.append(function())
+            results.append(function())
         finally:
             connection.close()
 
@@ -24,4 +24,4 @@ def at_once(times: int, function: Callable[[], Any]) -> list[Any]:
         thread.start()
     for thread in threads:
         thread.join()
-    return returned
+    return results
