@@ -107,9 +107,7 @@ def check_from_address() -> list[CheckMessage]:
         if address:
             validate_email(parseaddr(str(address))[1])
     except ValidationError:
-        return [
-            _error(6, "FROM_ADDRESS", f"cannot be {address!r}", 'Set it to an address such as "registry@example.com".')
-        ]
+        return [_error(6, "FROM_ADDRESS", f"cannot be {address!r}", 'Set it to one such as "registry@example.com".')]
     return []
 
 

@@ -52,28 +52,30 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
     Raises:
         ValueError: the record is not shared.
     """
-    site, shared_record, language = record.program.site, record.shared_record, conf.email_language()
-    if shared_record is None:
-        raise ValueError("only a shared record can be sent")
-    values = email_values(record)
+    values, language = email_values(record), conf.email_language()
+    pathway_name = _header_text(credit_request.pathway.name)
     with translation.override(language):  # if the host's URLs contain a language, links use the institution's
-        links = {
-            "record_url": public_record_url(site, shared_record),
-            "csv_url": public_record_csv_url(site, shared_record),
-        }
+        context = {**values, **_links(record), "pathway_name": pathway_name}
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequest",
         recipient=Recipient(lms_user_id=None, email_address=credit_request.pathway.email),
         language=language,
-        context={**values, **links, "pathway_name": _header_text(credit_request.pathway.name)},
+        context=context,
         options={
             "from_address": record.site_configuration.from_address,
             "reply_to": [values["reply_to"]] if values["reply_to"] else [],
             "transactional": conf.has_transactional_channel(),
         },
-        headers={"Message-ID": _message_id(credit_request, site)},
+        headers={"Message-ID": _message_id(credit_request, record.program.site)},
     )
+
+
+def _links(record: ProgramRecord) -> dict[str, str]:
+    site, shared_record = record.program.site, record.shared_record
+    if shared_record is None:
+        raise ValueError("only a shared record can be sent")
+    return {"record_url": public_record_url(site, shared_record), "csv_url": public_record_csv_url(site, shared_record)}
 
 
 def email_values(record: ProgramRecord) -> dict[str, Any]:

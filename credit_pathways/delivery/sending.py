@@ -1,4 +1,10 @@
-"""One attempt to send the email of a credit request, and a truthful record of its outcome."""
+"""
+One attempt to send the email of a credit request, and a truthful record of its outcome.
+
+Where the database can, the row stays locked while its email is in flight, so that two deliveries cannot both send it.
+The outcome is recorded even if that transaction is lost: the host's code runs in it, a slow mail server may outlast the
+database's timeout, and Celery's time limit may strike.
+"""
 
 import logging
 from collections.abc import Collection
@@ -49,10 +55,6 @@ def send(
     program, imported requests, and a request that another process is delivering, which counts as pending. If the
     email was not sent, the status becomes ``on_failure``. If there is nothing to send (no record, a withdrawn link, a
     pathway without an address), the request fails, because a later attempt would not change that.
-
-    Where the database can, the row stays locked while its email is in flight, so that two deliveries cannot both send
-    it. The outcome is recorded even if that transaction is lost: the host's code runs in it, a slow mail server may
-    outlast the database's timeout, and Celery's time limit may strike.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). Not on SQLite,
