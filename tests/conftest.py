@@ -79,6 +79,13 @@ def pathway(program):
 
 
 @pytest.fixture
+def request_row(learner, program, pathway):
+    """A pending credit request for a shared record."""
+    factories.ProgramCertRecordFactory(user=learner, program=program)
+    return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+
+
+@pytest.fixture
 def client(client: Client, learner) -> Client:
     """A browser in which the learner is logged in."""
     client.force_login(learner)

@@ -17,7 +17,6 @@ from credit_pathways import api, tasks
 from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
-from tests import factories
 from tests.support.celery_app import app
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
@@ -26,12 +25,9 @@ from tests.support.threads import run_concurrently
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def request_row(learner, program, pathway, settings):
-    """A pending request for a shared record."""
+@pytest.fixture(autouse=True)
+def _four_attempts(settings):
     settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
-    factories.ProgramCertRecordFactory(user=learner, program=program)
-    return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
 
 
 def run(request_id):

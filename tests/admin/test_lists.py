@@ -23,12 +23,6 @@ def url(model, page, *args):
 LIST = "/admin/credit_pathways/usercreditpathway/"
 
 
-@pytest.fixture
-def request_row(learner, program, pathway):
-    factories.ProgramCertRecordFactory(user=learner, program=program)
-    return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
-
-
 def text_of(response):
     """Return the text of the page."""
     return Page(response.content.decode()).text

@@ -189,7 +189,7 @@ class TestInvalidItems:
         changed = copy.deepcopy(catalog)
         changed[kind][0].update(change)
         changed["programs"][1]["title"] = "History II"
-        with pytest.raises(CommandError, match="1 problem .see above."):
+        with pytest.raises(CommandError, match=r"1 problem \(see above\)"):
             sync(changed)
         assert f"{kind[:-1]} 1, uuid {changed[kind][0]['uuid']}: {field}: " in sync.output.err
         assert Program.objects.filter(title="History II").exists()

@@ -30,13 +30,6 @@ class FailingInsertBackend(BaseEmailBackend):
         Program.objects.create(site_id=None)
 
 
-@pytest.fixture
-def request_row(learner, program, pathway):
-    """A pending request for a shared record."""
-    factories.ProgramCertRecordFactory(user=learner, program=program)
-    return factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
-
-
 def status_of(request):
     return UserCreditPathway.objects.get(pk=request.pk).status
 
