@@ -52,7 +52,7 @@ def statuses():
 def committed_rows():
     """Return the rows that another connection sees, which are the committed ones."""
     try:
-        return list(UserCreditPathway.objects.values_list("program__title", "status"))
+        return list(UserCreditPathway.objects.order_by("pk").values_list("program__title", "status"))
     finally:
         connection.close()
 
