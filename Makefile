@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer; all else goes into .venv.
+# Needs Python 3.11 or newer. Everything else is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
-# One environment; each stamp says that a list of requirements is in it.
+# One environment. A stamp file marks a list of requirements as installed.
 $(VENV)/%.stamp: requirements/%.txt setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -34,7 +34,7 @@ demo-celery: $(VENV)/demo-celery.stamp ## Start the demo with a Celery worker; C
 test: $(VENV)/test.stamp ## Install what the tests need and run them
 	$(BIN)/python -m pytest $(COVERAGE)
 
-# Only in CI, because measuring it takes a third of the time again.
+# Only in CI, because measuring coverage makes the run a third longer.
 COVERAGE = $(if $(CI),--cov --cov-report=term-missing:skip-covered)
 
 # Where the services are; the tests' brokers' addresses are in tests/services/conftest.py.
@@ -62,7 +62,7 @@ test-in-credentials: ## Test the plug-in in a checkout of Credentials; CREDENTIA
 	cd $(CREDENTIALS) && $(CREDENTIALS_PYTHON) -m pytest -p no:cacheprovider -c pytest.ini --ds credentials.settings.test \
 		--rootdir $(CURDIR)/tests/in_credentials --confcutdir $(CURDIR)/tests/in_credentials $(CURDIR)/tests/in_credentials
 
-quality: $(VENV)/quality.stamp docs package ## Format, lint, types, layers, annotations, migrations, schema, messages, package, docs
+quality: $(VENV)/quality.stamp ## Format, lint, types, layers, annotations, migrations, schema, messages, package, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -75,8 +75,7 @@ quality: $(VENV)/quality.stamp docs package ## Format, lint, types, layers, anno
 	rm -rf build/messages && mkdir -p build && cp -R credit_pathways build/messages
 	cd build/messages && ../../$(BIN)/$(MAKEMESSAGES)
 	diff -r -I POT-Creation-Date build/messages/locale credit_pathways/locale
-	rm -rf build/messages
-	rm -rf build
+	$(MAKE) docs package
 
 package: $(VENV)/quality.stamp ## Build the distributions, install the wheel into an empty environment, and check it there
 	rm -rf build
@@ -85,7 +84,7 @@ package: $(VENV)/quality.stamp ## Build the distributions, install the wheel int
 	$(BIN)/python -m zipfile --list build/dist/*.whl | cut -d ' ' -f 1 >build/dist/wheel
 	for list in sdist wheel; do \
 		for file in $$(git ls-files credit_pathways); do grep --quiet "^$$file$$" build/dist/$$list || exit 1; done; done
-	$(PYTHON) -m venv build/env
+	$(BIN)/python -m venv build/env
 	cp tests/support/installed_settings.py build/env
 	cd build/env && unset PYTHONPATH && bin/python -m pip install --quiet --disable-pip-version-check ../dist/*.whl && \
 		DJANGO_SETTINGS_MODULE=installed_settings bin/python -m django check --fail-level WARNING

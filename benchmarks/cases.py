@@ -79,7 +79,7 @@ def learner_cases(size: int) -> Iterator[Case]:
 
 
 def staff_cases(export_file: Path) -> Iterator[Case]:
-    """Yield the cases of somebody who may view credit requests."""
+    """Yield the cases of staff who may view credit requests."""
     client = Client()
     client.force_login(_staff_user())
     changelist = reverse("admin:credit_pathways_usercreditpathway_changelist")

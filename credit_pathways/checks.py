@@ -1,7 +1,6 @@
 """System checks for the settings. Their ids are stable and listed in ``docs/how-to/install.rst``."""
 
 import math
-import re
 from collections.abc import Sequence
 from email.utils import parseaddr
 from typing import Any
@@ -12,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.module_loading import import_string
+from rest_framework.throttling import SimpleRateThrottle
 
 from . import conf
 
@@ -79,7 +79,11 @@ def _check_celery_limits() -> list[CheckMessage]:
 def check_request_rate() -> list[CheckMessage]:
     """E003: the request rate is ``None`` or a rate as Django REST framework writes it."""
     rate = conf.request_rate()
-    if rate is None or re.fullmatch("0*[1-9][0-9]*/[smhd][a-z]*", str(rate)):
+    try:
+        is_valid = rate is None or SimpleRateThrottle.parse_rate(None, rate)[0] > 0  # type: ignore[operator, arg-type]
+    except (ValueError, LookupError, AttributeError):
+        is_valid = False
+    if is_valid:
         return []
     return [_error(3, "REQUEST_RATE", f"cannot be {rate!r}", 'Set it to a rate such as "15/minute", or None.')]
 

@@ -80,10 +80,8 @@ class PathwayQuerySet(models.QuerySet["Pathway"]):
 
     def with_needs(self) -> PathwayQuerySet:
         """Annotate each pathway with what it needs to be requestable for any program; see ``Pathway.problems``."""
-        conditions = {need.name: need.condition for need in [*Pathway.needs(), Pathway.needs_a_program()]}
-        return self.annotate(
-            **{name: ExpressionWrapper(condition, models.BooleanField()) for name, condition in conditions.items()}
-        )
+        needs = [*Pathway.needs(), Pathway.needs_a_program()]
+        return self.annotate(**{need.name: ExpressionWrapper(need.condition, models.BooleanField()) for need in needs})
 
 
 class Pathway(TimeStampedModel):
@@ -187,7 +185,7 @@ class UserCreditPathwayQuerySet(models.QuerySet["UserCreditPathway"]):
         """
         Return the requests that were never sent and may still be.
 
-        Requests without a program never are, because nobody knows what their email would ask for (ADR 0008). Nor are
+        Requests without a program never are, because it is unknown what their email would ask for (ADR 0008). Nor are
         imported requests, which their learners made elsewhere (ADR 0017).
         """
         return self.filter(~ImportedRow.of_request(), status__in=UserCreditPathway.UNSENT, program__isnull=False)
@@ -318,7 +316,7 @@ class ImportedRow(models.Model):
     )
 
     class Meta:
-        # Nobody manages these rows by hand.
+        # These rows are not managed by hand.
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["table", "row_id"], name="credit_pathways_imported_once")]
 

@@ -144,7 +144,7 @@ class RequestCreditView(LearnerActionView):
         except api.NotRequestable:
             raise Http404("You cannot request credit for this program.") from None
         for credit_request in credit_requests:
-            _add_outcome(request, credit_request)
+            _add_outcome(request, program, credit_request)
         _add_warnings(request, program, ids, waits)
         return self.redirect_to_page()
 
@@ -155,10 +155,9 @@ def _clean_ids(values: list[str]) -> list[int]:
     return list(dict.fromkeys(field.clean(value) for value in values))
 
 
-def _add_outcome(request: HttpRequest, credit_request: UserCreditPathway) -> None:
+def _add_outcome(request: HttpRequest, program: Program, credit_request: UserCreditPathway) -> None:
     """Add the message that says whether the email of ``credit_request`` was sent."""
-    program, pathway = credit_request.program, credit_request.pathway
-    assert program is not None
+    pathway = credit_request.pathway
     message = Status(credit_request.status).message
     is_queued = credit_request.status == Status.PENDING and conf.delivery() == "celery"
     text = (QUEUED if is_queued else message.text) % {

@@ -10,16 +10,9 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from tests.support import demo_server
+from tests.support.demo_server import DIPLOMA, MASTER, REFUSED, STATISTICS, SUPPLY_CHAIN
 from tests.support.html import Page
 from tests.support.smtp import free_port
-
-#: Pathways and institutions, as shown in the dialog.
-MASTER = ("Master of Science, 12 credits", "Northfield University")
-DIPLOMA = ("Graduate Diploma in Data", "Lakeside Institute of Technology")
-REFUSED = ("Evening Degree (its mail server refuses mail)", "Refused University")
-
-STATISTICS = "Statistics and Data Science"
-SUPPLY_CHAIN = "Supply Chain Management"
 
 
 @pytest.fixture(scope="module")

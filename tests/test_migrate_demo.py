@@ -35,6 +35,7 @@ def test_an_old_database_is_replaced(database):
     execute(database, "CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT)")
     execute(database, "INSERT INTO django_migrations VALUES (1, 'credit_pathways', '0003_indexes', '2026-11-22')")
     execute(database, "INSERT INTO django_migrations VALUES (2, 'credit_pathways', '0001_initial', '2026-11-22')")
+    execute(database, "INSERT INTO django_migrations VALUES (3, 'demo', '0001_initial', '2026-11-22')")
     assert "older version" in migrate_demo(database)
     assert execute(database, "SELECT count(*) FROM credit_pathways_importedrow") == [(0,)]
 
@@ -44,3 +45,9 @@ def test_a_current_database_is_kept(database):
     execute(database, "INSERT INTO django_site (domain, name) VALUES ('kept.example', 'Kept')")
     assert migrate_demo(database) == ""
     assert execute(database, "SELECT count(*) FROM django_site WHERE domain = 'kept.example'") == [(1,)]
+
+
+def test_a_database_that_is_not_a_demos_is_kept(database):
+    execute(database, "CREATE TABLE diary (entry TEXT)")
+    assert migrate_demo(database) == ""
+    assert execute(database, "SELECT count(*) FROM diary") == [(0,)]

@@ -39,11 +39,13 @@ class TestRequestable:
         assert not Pathway.objects.requestable_for(program).exists()
 
     @pytest.mark.parametrize(
-        "other", [HostsProgram(pk=1, site_id=1), Program(site_id=1)], ids=["of the host", "not saved"]
+        ("other", "message"),
+        [(HostsProgram(pk=1, site_id=1), 'Must be "Program" instance'), (Program(site_id=1), "must be saved")],
+        ids=["of the host", "not saved"],
     )
-    def test_an_object_that_is_not_a_saved_program_is_rejected(self, other):
+    def test_an_object_that_is_not_a_saved_program_is_rejected(self, other, message):
         factories.PathwayFactory()
-        with pytest.raises(ValueError, match=r"Program|saved"):
+        with pytest.raises(ValueError, match=message):
             Pathway.objects.requestable_for(other)
 
     def test_they_are_ordered_by_name(self, program):

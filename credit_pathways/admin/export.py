@@ -42,8 +42,10 @@ def export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if "\0" in request.GET.get("q", ""):
         raise BadRequest("The search term contains a null character.")  # Django would ignore it and list everything
     query = request.GET.copy()
-    query.pop(PAGE_VAR, None)  # all pages are exported, and this one may no longer exist
+    for name in (PAGE_VAR, "_changelist_filters"):  # all pages are exported, and this one may no longer exist
+        query.pop(name, None)
     request.GET = query  # type: ignore[assignment]
+    request.current_app = model_admin.admin_site.name
     changelist = model_admin.get_changelist_instance(request)
     if changelist.result_count >= MAX_LISTED_ROWS:
         return _refuse(request)

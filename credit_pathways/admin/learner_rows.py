@@ -96,7 +96,7 @@ class LearnerRowAdmin(admin.ModelAdmin):
         return lookup in self.allowed_lookups
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the view permission. Django also accepts the change permission, which nobody needs here."""
+        """Require the view permission. Django also accepts the change permission, which has no use here."""
         return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

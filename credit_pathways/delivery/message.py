@@ -52,9 +52,9 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
     Raises:
         ValueError: the record is not shared.
     """
-    values, language = email_values(record), conf.email_language()
-    pathway_name = _header_text(credit_request.pathway.name)
-    with translation.override(language):  # if the host's URLs contain a language, links use the institution's
+    language, pathway_name = conf.email_language(), _header_text(credit_request.pathway.name)
+    with translation.override(language):  # for links, if the host's URLs contain a language, and translated settings
+        values = email_values(record)
         context = {**values, **_links(record), "pathway_name": pathway_name}
     return CreditRequestMessage(
         app_label="credit_pathways",

@@ -1,4 +1,4 @@
-"""The schema before ADR 0001: credit requests without their program."""
+"""The schema, except that credit requests do not record their program (see 0002)."""
 
 import django.db.models.deletion
 import django.utils.timezone

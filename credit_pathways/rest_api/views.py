@@ -78,9 +78,7 @@ class SendView(JSONActionView):
     @extend_schema(
         operation_id="send",
         responses={
-            status.message.http_status: OpenApiResponse(
-                serializers.SentSerializer, description=f"The request is {status.value}."
-            )
+            status.message.http_status: OpenApiResponse(serializers.SentSerializer, f"Recorded as {status}.")
             for status in Status
         },
     )

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from tests.support import demo_server
+from tests.support.demo_server import MASTER, REFUSED, STATISTICS
 from tests.support.smtp import free_port
-from tests.test_demo import MASTER, REFUSED, STATISTICS
 
 
 def main(folder: Path) -> None:

@@ -1,12 +1,12 @@
 """A learner reads a record, requests credit, retries a failed request, and shares the link and withdraws it."""
 
-import re
 import time
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.test_demo import DIPLOMA, MASTER, REFUSED, STATISTICS
+from tests.support.demo_server import DIPLOMA, MASTER, REFUSED, STATISTICS
+from tests.support.visitor import open_record, request_credit
 
 SENT = "%(pathway)s: your request was sent to %(institution)s."
 FAILED = "%(pathway)s: your request could not be sent to %(institution)s. Please try again."
@@ -14,24 +14,6 @@ FAILED = "%(pathway)s: your request could not be sent to %(institution)s. Please
 
 def message_about(who, text, pathway):
     return who.translate(text, pathway=pathway[0], institution=pathway[1])
-
-
-def open_record(who, username, program):
-    """Log in and go to a Program Record page."""
-    who.open("records/")
-    who.log_in(username)
-    who.page.get_by_role("link", name=program, exact=True).click()
-    who.page.wait_for_load_state()
-
-
-def request_credit(who, *pathways):
-    who.button("Request credit").click()
-    for name, _institution in pathways:
-        who.page.get_by_label(name).check()
-    who.button("Send").click()
-    results = who.page.locator(".cp-results[role=status]")
-    expect(results).to_be_focused()
-    expect(results).to_have_accessible_description(re.compile(r"\w"))
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from tests.browser.test_learner import open_record, request_credit
-from tests.test_demo import MASTER, STATISTICS
+from tests.support.demo_server import MASTER, STATISTICS
+from tests.support.visitor import open_record, request_credit
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

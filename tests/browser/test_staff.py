@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_learner import open_record, request_credit
-from tests.test_demo import MASTER, REFUSED, STATISTICS
+from tests.support.demo_server import MASTER, REFUSED, STATISTICS
+from tests.support.visitor import open_record, request_credit
 
 LIST = "admin/credit_pathways/usercreditpathway/"
 

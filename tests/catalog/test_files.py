@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from credit_pathways.models import Pathway, Program
 from tests import factories
-from tests.catalog.test_sync import pathway_item, program_item
+from tests.support.catalog_items import pathway_item, program_item
 
 pytestmark = pytest.mark.django_db
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.utils import translation
+from django.utils.translation import gettext_lazy
 
 from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord
@@ -77,6 +78,13 @@ def test_the_language_is_the_institutions(send, settings, learner):
     with translation.override("es"):
         html = send().get_body(("html",)).get_content()
     assert '<div lang="ar" dir="rtl">' in html
+
+
+def test_a_translated_platform_name_is_in_the_institutions_language(send, settings):
+    settings.CREDIT_PATHWAYS_PLATFORM_NAME = gettext_lazy("Not known")
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"
+    with translation.override("ar"):
+        assert all("Inconnu" in text for text in texts(send()))
 
 
 def test_each_request_keeps_its_message_id(learner, program, pathway, relay):

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -12,10 +13,16 @@ from django.db import connection
 from tests.support.celery_app import app
 from tests.support.processes import Process, Web, worker_command
 
-#: Queues are the tests' own, but Redis keeps unacknowledged messages of all queues together.
-REDIS_DATABASE = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+
+def redis_url() -> str:
+    """Return a Redis database for this xdist worker, because unacknowledged messages of all queues share a key."""
+    url = urlsplit(os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return url._replace(path=f"/{int(url.path.strip('/') or 0) + int(worker)}").geturl()
+
+
 BROKERS = {
-    "redis": f"{os.environ.get('TEST_REDIS_URL', 'redis://127.0.0.1:6379/0').rsplit('/', 1)[0]}/{REDIS_DATABASE}",
+    "redis": redis_url(),
     "rabbitmq": os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
 }
 

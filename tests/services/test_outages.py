@@ -7,8 +7,8 @@ import pytest
 
 from credit_pathways.models import UserCreditPathway
 from tests import factories
-from tests.services.test_kills import assert_nothing_lost, deliver_pending
 from tests.support.load import session_of
+from tests.support.outcomes import assert_nothing_lost, deliver_pending
 from tests.support.processes import wait_until
 from tests.support.proxy import Proxy
 

@@ -10,6 +10,14 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import build_opener
 
+#: Pathways and institutions, as shown in the dialog.
+MASTER = ("Master of Science, 12 credits", "Northfield University")
+DIPLOMA = ("Graduate Diploma in Data", "Lakeside Institute of Technology")
+REFUSED = ("Evening Degree (its mail server refuses mail)", "Refused University")
+
+STATISTICS = "Statistics and Data Science"
+SUPPLY_CHAIN = "Supply Chain Management"
+
 ROOT = Path(__file__).parents[2]
 MANAGE = [sys.executable, "manage.py"]
 

@@ -1,5 +1,6 @@
 """A person with a browser, and checks that the pages they see are accessible."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,21 @@ class Visitor:
         kinds = [Path(urlsplit(name).path).suffix or ".html" for name, _size in entries]
         assert sorted(kinds) in ([".css", ".html"], [".css", ".html", ".js"]), entries
         assert 1_000 < sum(size for _name, size in entries) < MAX_PAGE_SIZE
+
+
+def open_record(who, username, program):
+    """Log in and go to a Program Record page."""
+    who.open("records/")
+    who.log_in(username)
+    who.page.get_by_role("link", name=program, exact=True).click()
+    who.page.wait_for_load_state()
+
+
+def request_credit(who, *pathways):
+    who.button("Request credit").click()
+    for name, _institution in pathways:
+        who.page.get_by_label(name).check()
+    who.button("Send").click()
+    results = who.page.locator(".cp-results[role=status]")
+    expect(results).to_be_focused()
+    expect(results).to_have_accessible_description(re.compile(r"\w"))

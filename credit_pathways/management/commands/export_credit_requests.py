@@ -59,11 +59,8 @@ class Command(BaseCommand):
 
 
 def _requests(options: dict[str, Any]) -> UserCreditPathwayQuerySet:
-    requests = UserCreditPathway.objects.all()
-    if options["since"]:
-        requests = requests.filter(created__gte=options["since"])
-    if options["until"]:
-        requests = requests.filter(created__lt=options["until"])
+    lookups = {"created__gte": options["since"], "created__lt": options["until"]}
+    requests = UserCreditPathway.objects.filter(**{name: value for name, value in lookups.items() if value})
     if options["program"]:
         if not Program.objects.filter(uuid=options["program"]).exists():
             raise CommandError(f"--program: there is no program {options['program']}.")

@@ -50,7 +50,9 @@ class Command(BaseCommand):
         dry_run = ", not made (dry run)" if options["dry_run"] else ""
         self.stdout.write(f"{changes} change{pluralize(changes)}{dry_run}.")
         if problems:
-            raise CommandError(f"{problems} problem{pluralize(problems)} (see above). All else was synchronized.")
+            raise CommandError(
+                f"{problems} problem{pluralize(problems)} (see above). All other items were synchronized."
+            )
 
     def _read(self, site: Site, options: dict[str, Any]) -> Catalog:
         """Read all of the catalog, so that the transaction that follows does not wait for another service."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,10 +27,14 @@ class Command(BaseCommand):
 
     def _delete_old_database(self) -> None:
         file = Path(connection.settings_dict["NAME"])
-        if file.exists() and _database_version() != _schema_version():
+        if _is_demo_database() and _database_version() != _schema_version():
             connection.close()
             file.unlink()
             self.stdout.write(f"Deleted {file.name}: an older version of the demo created it.")
+
+
+def _is_demo_database() -> bool:
+    return any(app == "demo" for app, _name in MigrationRecorder(connection).applied_migrations())
 
 
 def _schema_version() -> int:
