@@ -157,7 +157,8 @@ def count_report(since: datetime) -> dict[str, list[tuple[int, ...]]]:
 
 
 EXPORT = (
-    "SELECT r.id, u.username, r.pathway_id, w.name, w.org_name, p.uuid, p.title, r.status, r.created, r.modified"
+    "SELECT r.id, u.username, r.pathway_id, w.name, w.org_name, p.uuid, p.title, r.status, r.completed,"
+    " r.sent_to, r.attempts, r.failure_reason, r.bounced_at, r.bounce_reason, r.created, r.modified"
     " FROM credit_pathways_usercreditpathway r JOIN auth_user u ON u.id = r.user_id"
     " JOIN credit_pathways_pathway w ON w.id = r.pathway_id LEFT JOIN credit_pathways_program p ON p.id = r.program_id"
     " WHERE r.id BETWEEN %s AND %s ORDER BY r.id"

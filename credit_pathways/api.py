@@ -1,4 +1,4 @@
-"""What a host may call: request credit, share and withdraw records, read, deliver. All arguments are keyword-only."""
+"""What a host may call: request credit, share and withdraw records, read, deliver, retire, by keyword arguments."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,6 +22,7 @@ __all__ = [
     "public_record",
     "request_credit",
     "requestable_pathways",
+    "retire_learner",
     "revoke_record",
     "share_record",
 ]
@@ -48,8 +49,9 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
         raise NotRequestable(f"learner {user.pk} has no record in program {program.uuid}")
     if not chosen:
         return []
+    values = {"user": user, "program": program, "completed": record.progress.completed}
     with transaction.atomic():
-        requests = [UserCreditPathway.objects.create(user=user, pathway=p, program=program) for p in chosen]
+        requests = [UserCreditPathway.objects.create(pathway=pathway, **values) for pathway in chosen]
         record = replace(record, shared_record=record.shared_record or share_record(user=user, program=program))
         _deliver_on_commit(requests, record)
     return requests
@@ -117,3 +119,16 @@ def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:
 def revoke_record(*, user: Learner, program: Program) -> None:
     """Stop sharing. The public link stops working immediately; sharing again creates a new one (ADR 0006)."""
     ProgramCertRecord.objects.filter(user=user, program=program).delete()
+
+
+def retire_learner(*, user: Learner) -> None:
+    """
+    Withdraw all of the learner's public links, and fail every request that was never sent. The rows of requests stay.
+
+    It affects what exists now: a later click by an active account is a new request. Call it before the username is
+    replaced (ADR 0020). Calling it again is harmless.
+    """
+    # The links first: a request that is being delivered now is left to that attempt, and later ones find no link.
+    ProgramCertRecord.objects.filter(user=user).delete()
+    for credit_request in UserCreditPathway.objects.filter(user=user, status=UserCreditPathway.Status.PENDING):
+        sending.give_up(credit_request, sending.RETIRED)

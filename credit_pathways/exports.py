@@ -26,6 +26,12 @@ _LOOKUPS = {
     "program_uuid": "program__uuid",
     "program": "program__title",
     "status": "status",
+    "completed": "completed",
+    "sent_to": "sent_to",
+    "attempts": "attempts",
+    "failure_reason": "failure_reason",
+    "bounced_at": "bounced_at",
+    "bounce_reason": "bounce_reason",
     "created": "created",
     "modified": "modified",
 }
@@ -36,8 +42,8 @@ def export_rows(requests: QuerySet[UserCreditPathway]) -> Iterator[tuple[Cell, .
     """
     Yield ``requests``, ordered by id, as rows of ``COLUMNS``, in constant memory.
 
-    Each text is one line that no spreadsheet runs as a formula. Times are in UTC, in ISO 8601 format. The cells of a
-    missing program are empty.
+    Each text is one line that no spreadsheet runs as a formula. Times are in UTC, in ISO 8601 format. Booleans are
+    ``true`` or ``false``, as in JSON. The cells of null values and of a missing program are empty.
     """
     username = get_user_model().USERNAME_FIELD
     lookups = [lookup.format(username=username) for lookup in _LOOKUPS.values()]
@@ -53,6 +59,8 @@ def export_rows(requests: QuerySet[UserCreditPathway]) -> Iterator[tuple[Cell, .
 def _cell(value: Any) -> Cell:
     if value is None:
         return ""
+    if isinstance(value, bool):  # before int, its base class
+        return str(value).lower()
     if isinstance(value, int):
         return value
     if isinstance(value, datetime):

@@ -1,16 +1,17 @@
 """Absolute URLs for emails, built from the program's site and never from a request's Host header (ADR 0004)."""
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.contrib.sites.models import Site
 from django.urls import reverse
 
 from . import conf
-from .models import ProgramCertRecord
+from .models import Program, ProgramCertRecord
 
 
-def _absolute_url(site: Site, name: str, shared_record: ProgramCertRecord) -> str:
-    path = reverse(f"credit_pathways:{name}", kwargs={"uuid": shared_record.uuid})
+def _absolute_url(site: Site, name: str, uuid: UUID) -> str:
+    path = reverse(f"credit_pathways:{name}", kwargs={"uuid": uuid})
     return f"{conf.link_scheme()}://{site.domain}{path}"
 
 
@@ -19,12 +20,19 @@ def public_record_url(site: Site, shared_record: ProgramCertRecord) -> str:
     url = conf.public_record_url()
     if url:
         return url.replace("{uuid}", str(shared_record.uuid))
-    return _absolute_url(site, "public_record", shared_record)
+    return _absolute_url(site, "public_record", shared_record.uuid)
 
 
 def public_record_csv_url(site: Site, shared_record: ProgramCertRecord) -> str:
     """Return the URL of the public record as CSV, which this service always serves itself."""
-    return _absolute_url(site, "public_record_csv", shared_record)
+    return _absolute_url(site, "public_record_csv", shared_record.uuid)
+
+
+def program_record_url(program: Program, site: Site) -> str:
+    """Return the address of the Program Record page, for a link on ``site``: absolute if the program is on another."""
+    if program.site_id == site.pk:
+        return reverse("credit_pathways:program_record", kwargs={"uuid": program.uuid})
+    return _absolute_url(program.site, "program_record", program.uuid)
 
 
 def host_name(domain: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 from django.conf import settings
 from django.contrib.messages import constants as message_levels
 from django.contrib.sites.models import Site
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
@@ -23,6 +25,9 @@ NO_REVERSE_NAME = "+"
 
 #: The largest ``id`` a database can store, and so the largest that input may ask for.
 MAX_ID = models.BigIntegerField.MAX_BIGINT
+
+#: Pages link to these addresses, so other schemes, such as ``javascript``, are invalid.
+validate_web_address = URLValidator(schemes=["http", "https"])
 
 
 class Program(TimeStampedModel):
@@ -48,6 +53,8 @@ class Program(TimeStampedModel):
     type = models.CharField(_("type"), max_length=255, blank=True, help_text=_("For example MicroMasters."))
     school = models.TextField(_("school"), blank=True, help_text=_("Names of the authoring organisations."))
     status = models.CharField(_("status"), max_length=24, choices=Status, default=Status.ACTIVE)
+    #: Whether a synchronization created the row. It updates and retires no others (ADR 0019).
+    is_synced = models.BooleanField(_("synchronized"), default=False, editable=False)
 
     class Meta:
         verbose_name = _("program")
@@ -109,9 +116,21 @@ class Pathway(TimeStampedModel):
     name = models.CharField(_("name"), max_length=255)
     org_name = models.CharField(_("institution"), max_length=255)
     email = models.EmailField(_("email address"), blank=True, help_text=_("Where the institution gets requests."))
+    description = models.TextField(
+        _("description"), blank=True, help_text=_("What learners do after requesting credit. Plain text.")
+    )
+    destination_url = models.CharField(
+        _("web page"),
+        max_length=2000,
+        blank=True,
+        validators=[validate_web_address],
+        help_text=_("Where the institution explains the next steps. It starts with http:// or https://."),
+    )
     programs = models.ManyToManyField(Program, related_name="pathways", blank=True, verbose_name=_("programs"))
     pathway_type = models.CharField(_("type"), max_length=24, choices=Type, default=Type.CREDIT)
     status = models.CharField(_("status"), max_length=24, choices=Status, default=Status.PUBLISHED)
+    #: See ``Program.is_synced``.
+    is_synced = models.BooleanField(_("synchronized"), default=False, editable=False)
 
     objects = PathwayQuerySet.as_manager()
 
@@ -122,6 +141,11 @@ class Pathway(TimeStampedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def next_steps_url(self) -> str:
+        """``destination_url``, but empty if it was saved without validation and no page may link to it."""
+        return self.destination_url if self.destination_url.lower().startswith(("http://", "https://")) else ""
 
     @staticmethod
     def needs() -> list[Need]:
@@ -145,15 +169,23 @@ class Pathway(TimeStampedModel):
         return [need.problem for need in needs if not getattr(self, need.name)]
 
 
+class ProgramCertRecordQuerySet(models.QuerySet["ProgramCertRecord"]):
+    """Which public links work."""
+
+    def open(self) -> ProgramCertRecordQuerySet:
+        """Return the shared records whose links work: those of active accounts (promise 7)."""
+        return self.filter(user__is_active=True)
+
+
 class ProgramCertRecord(TimeStampedModel):
     """
     A shared program record. Its ``uuid`` is the public link. It has nothing to do with certificates.
 
     Deleting the row withdraws the link (ADR 0006).
 
-    .. pii: A random uuid that opens the learner's program record, beside the learner's id.
+    .. pii: A random uuid that opens the learner's program record, beside the learner's id. Retirement deletes the row.
     .. pii_types: id, other
-    .. pii_retirement: retained
+    .. pii_retirement: local_api
     """
 
     program = models.ForeignKey(
@@ -163,6 +195,8 @@ class ProgramCertRecord(TimeStampedModel):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name=NO_REVERSE_NAME, verbose_name=_("learner")
     )
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, verbose_name="UUID")
+
+    objects = ProgramCertRecordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("shared program record")
@@ -221,9 +255,10 @@ class UserCreditPathway(TimeStampedModel):
     Each click adds a row. There is no unique constraint, and nothing reads earlier rows to decide what a learner may
     do (ADR 0001, ADR 0003). ``program`` is null in rows written before migration 0002.
 
-    .. pii: Which institution the learner, named by id, asked for credit, and for which program.
+    .. pii: Which institution the learner, named by id, asked for credit, for which program, and whether it was
+        completed. Retirement fails what was not sent, and keeps the rows for reports.
     .. pii_types: id, other
-    .. pii_retirement: retained
+    .. pii_retirement: local_api
     """
 
     class Status(models.TextChoices):
@@ -249,6 +284,15 @@ class UserCreditPathway(TimeStampedModel):
         Program, models.PROTECT, "credit_requests", null=True, blank=True, verbose_name=_("program"), db_index=False
     )
     status = models.CharField(_("status"), max_length=15, choices=Status, default=Status.PENDING)
+    #: The program's state at ``created``; null if unknown. The email has the state at delivery.
+    completed = models.BooleanField(_("completed when requested"), null=True, blank=True)
+    #: The address the email was handed over for; empty until then.
+    sent_to = models.EmailField(_("sent to"), blank=True)
+    attempts = models.PositiveIntegerField(_("delivery attempts"), default=0)
+    #: Why the last attempt failed, in English, without personal data; empty once the email is sent.
+    failure_reason = models.CharField(_("why it was not sent"), max_length=255, blank=True)
+    bounced_at = models.DateTimeField(_("bounced at"), null=True, blank=True)
+    bounce_reason = models.CharField(_("why it bounced"), max_length=255, blank=True)
 
     objects = UserCreditPathwayQuerySet.as_manager()
 
@@ -256,7 +300,10 @@ class UserCreditPathway(TimeStampedModel):
         # No constraints, on purpose. ADR 0013 lists the queries that each index serves.
         verbose_name = _("credit request")
         verbose_name_plural = _("credit requests")
-        permissions = [("deliver_usercreditpathway", _("Can deliver credit requests again"))]
+        permissions = [
+            ("deliver_usercreditpathway", _("Can deliver credit requests again")),
+            ("retire_learner", _("Can retire learners")),
+        ]
         indexes = [
             models.Index(fields=["created"], name="credit_pathways_by_created"),
             models.Index(fields=["user", "pathway", "program", "created"], name="credit_pathways_by_learner"),
@@ -274,6 +321,12 @@ class UserCreditPathway(TimeStampedModel):
         """The status as its learner reads it. Needs ``with_imported``."""
         is_unknown = self.status == self.Status.PENDING and (self.is_imported or not self.program_id)  # type: ignore[attr-defined]
         return _("Not known") if is_unknown else self.Status(self.status).message.label
+
+    @property
+    def failure_label(self) -> str:
+        """``failure_reason`` in the current language; what is in parentheses, such as an error's class, stays as is."""
+        text, parenthesis, detail = self.failure_reason.partition(" (")
+        return f"{gettext(text)}{parenthesis}{detail}" if text else ""
 
 
 #: To show a status to learners and to return it from ``send``, it is enough to add it here.

@@ -105,6 +105,16 @@ def record_source() -> RecordSource:
     return import_string(conf.record_source())()
 
 
+def site_configuration(site: Site) -> SiteConfiguration:
+    """Return the settings, then what the host knows about ``site``, then defaults."""
+    host = record_source().site_configuration(site)
+    return SiteConfiguration(
+        platform_name=conf.platform_name() or host.platform_name or site.name,
+        from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
+        records_help_url=host.records_help_url,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProgramRecord:
     """A learner's record in a program, as the Program Record page shows it."""
@@ -127,14 +137,7 @@ class ProgramRecord:
 
     @cached_property
     def site_configuration(self) -> SiteConfiguration:
-        """The settings, then what the host knows about the program's site, then defaults."""
-        site = self.program.site
-        host = record_source().site_configuration(site)
-        return SiteConfiguration(
-            platform_name=conf.platform_name() or host.platform_name or site.name,
-            from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
-            records_help_url=host.records_help_url,
-        )
+        return site_configuration(self.program.site)
 
     @property
     def platform_name(self) -> str:
@@ -173,7 +176,7 @@ def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
 
 def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
     """Return the program record that the public link ``uuid`` opens on ``site``, or ``None`` if the link is dead."""
-    shared_records = ProgramCertRecord.objects.select_related("user", "program")
+    shared_records = ProgramCertRecord.objects.open().select_related("user", "program")
     shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
     if shared_record is None:
         return None

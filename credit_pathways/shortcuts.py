@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from .models import Program
+from .models import Learner, Program
 from .records import ProgramRecord, program_record, public_record
 
 
@@ -49,3 +50,13 @@ def get_public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
     if record is None:
         raise Http404("This record is not shared.")
     return record
+
+
+def get_learner_or_404(username: str) -> Learner:
+    """Return the user with exactly this ``username``: some collations ignore case, accents and trailing spaces."""
+    model = get_user_model()
+    users = model._default_manager.filter(**{model.USERNAME_FIELD: username})
+    for user in users:
+        if user.get_username() == username:
+            return user
+    raise Http404("There is no user with this username.")

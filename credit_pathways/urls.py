@@ -32,6 +32,7 @@ RECORDS = f"{API}program_records/"
 urlpatterns = [
     path("", views.IndexView.as_view(), name="index"),
     path("credit-requests/", views.CreditRequestsView.as_view(), name="credit_requests"),
+    path("credit-requests/<int:id>/", views.CreditRequestView.as_view(), name="credit_request"),
     path(PROGRAM, views.ProgramRecordView.as_view(), name="program_record"),
     path(f"{PROGRAM}request-credit", views.RequestCreditView.as_view(), name="request_credit"),
     path(f"{PROGRAM}share-link", views.ShareLinkView.as_view(), name="share_link"),
@@ -43,4 +44,5 @@ urlpatterns = [
     path(RECORDS, rest_views.ProgramRecordListView.as_view(), name="api-records-list"),
     path(f"{RECORDS}{UUID_PATH}", rest_views.ProgramRecordDetailView.as_view(), name="api-records-detail"),
     path(f"{API}credit_requests/", rest_views.CreditRequestListView.as_view(), name="api-credit-requests-list"),
+    path(f"{API}retire_learner/", rest_views.RetireLearnerView.as_view(), name="api-retire-learner"),
 ]

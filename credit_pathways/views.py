@@ -29,14 +29,15 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.generic import ListView, TemplateView, View
+from django.views.generic import DetailView, ListView, TemplateView, View
 
 from . import api, conf
 from .decorators import unlisted_and_uncached
 from .delivery.message import email_values
 from .links import public_record_url
-from .models import MAX_ID, Pathway, Program, UserCreditPathway
+from .models import MAX_ID, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .record_csv import record_csv
+from .records import site_configuration
 from .sanitize import one_line
 from .shortcuts import get_program_or_404, get_public_record_or_404, get_record_or_404, get_site_or_404
 from .throttling import seconds_to_wait
@@ -55,6 +56,7 @@ QUEUED = _(
     "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
     "you need not do anything more."
 )
+REQUEST_NUMBER = _("Request number: %(number)s.")
 THROTTLED = _("%(name)s: too many requests. Nothing was done. Try again in %(time)s.")
 THROTTLED_BRIEFLY = ngettext_lazy(
     "%(name)s: too many requests. Nothing was done. Try again in %(count)d second.",
@@ -63,6 +65,9 @@ THROTTLED_BRIEFLY = ngettext_lazy(
 )
 SHARED = _("Your record is shared: everyone who has the link can read it.")
 REVOKED = _("Your record is not shared any more. The old link is dead, wherever you sent it.")
+
+#: The start of ``extra_tags`` of a message about a request that is sent or waits to be. Its ``pk`` follows.
+REQUEST_TAG = "credit-request:"
 
 #: The longest wait that is shown in seconds. A longer one is shown in minutes, hours and days.
 MAX_SECONDS_SHOWN = 120
@@ -89,6 +94,33 @@ class CreditRequestsView(LoginRequiredMixin, ListView):
     def get_queryset(self) -> QuerySet[UserCreditPathway]:
         return api.credit_requests(user=self.request.user)
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(site=get_site_or_404(self.request), **kwargs)
+
+
+@method_decorator(never_cache, name="dispatch")
+class CreditRequestView(LoginRequiredMixin, DetailView):
+    """A printable receipt for one of the learner's own requests."""
+
+    template_name = "credit_pathways/credit_request.html"
+    context_object_name = "credit_request"
+    pk_url_kwarg = "id"
+
+    def get_queryset(self) -> QuerySet[UserCreditPathway]:
+        return api.credit_requests(user=self.request.user)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        site, program = get_site_or_404(self.request), self.object.program
+        shared_record = ProgramCertRecord.objects.filter(user=self.object.user_id, program=program).first()
+        return super().get_context_data(
+            site=site,
+            platform_name=site_configuration(program.site if program else site).platform_name,
+            public_url=program and shared_record and public_record_url(program.site, shared_record),
+            # A later link is not the one in the email.
+            is_link_sent=bool(shared_record and shared_record.created <= self.object.modified),
+            **kwargs,
+        )
+
 
 @method_decorator(never_cache, name="dispatch")
 class ProgramRecordView(LoginRequiredMixin, TemplateView):
@@ -101,12 +133,23 @@ class ProgramRecordView(LoginRequiredMixin, TemplateView):
         shared_record = record.shared_record
         return super().get_context_data(
             record=record,
-            messages=messages.get_messages(self.request),
+            messages=_messages_with_requests(self.request),
             pathways=api.requestable_pathways(program=record.program),
             preview=email_values(record),
             public_url=shared_record and public_record_url(record.program.site, shared_record),
             **kwargs,
         )
+
+
+def _messages_with_requests(request: HttpRequest) -> list[Any]:
+    """Return the messages. Those about a request that is sent or waits to be have it as ``credit_request``."""
+    shown: list[Any] = list(messages.get_messages(request))
+    tags = [message.extra_tags or "" for message in shown]
+    ids = [int(tag.removeprefix(REQUEST_TAG)) if tag.startswith(REQUEST_TAG) else 0 for tag in tags]
+    credit_requests = api.credit_requests(user=request.user).in_bulk([pk for pk in ids if pk])
+    for message, pk in zip(shown, ids, strict=True):
+        message.credit_request = credit_requests.get(pk)
+    return shown
 
 
 class LearnerActionView(LoginRequiredMixin, View):
@@ -164,8 +207,10 @@ def _add_outcome(request: HttpRequest, program: Program, credit_request: UserCre
         "pathway": one_line(pathway.name),
         "institution": one_line(pathway.org_name),
     }
-    tags = _retry_tag(program, pathway) if credit_request.status == Status.FAILED else ""
-    messages.add_message(request, message.level, text, extra_tags=tags)
+    number = REQUEST_NUMBER % {"number": credit_request.pk}
+    is_failed = credit_request.status == Status.FAILED
+    tags = _retry_tag(program, pathway) if is_failed else f"{REQUEST_TAG}{credit_request.pk}"
+    messages.add_message(request, message.level, f"{text} {number}", extra_tags=tags)
 
 
 def _add_warnings(request: HttpRequest, program: Program, ids: list[int], waits: dict[Pathway, int]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from credit_pathways.delivery.sending import NOT_SENT
 from credit_pathways.models import Pathway, UserCreditPathway
 from demo.mailbox import REJECTED_DOMAIN
 from demo.models import User
@@ -29,7 +30,7 @@ def load_history() -> None:
     )
     ages = sorted((rng.triangular(1, 365, 1) for _ in range(REQUESTS)), reverse=True)
     UserCreditPathway.objects.bulk_create(
-        _request(rng.choice(learners), rng.choice(links), timedelta(days=age), number)
+        _request(rng, rng.choice(learners), rng.choice(links), timedelta(days=age), number)
         for number, age in enumerate(ages)
     )
 
@@ -39,14 +40,17 @@ def _learner(number: int) -> User:
     return User.objects.create(username=name, full_name=f"Learner {number}", email=f"{name}@learners.example")
 
 
-def _request(learner: User, link: Any, age: timedelta, number: int) -> UserCreditPathway:
-    rejected = link.pathway.email.endswith(REJECTED_DOMAIN)
+def _request(rng: random.Random, learner: User, link: Any, age: timedelta, number: int) -> UserCreditPathway:
+    sent = {"status": "sent", "sent_to": link.pathway.email}
+    refused = {"status": "failed", "failure_reason": f"{NOT_SENT} (SMTPRecipientsRefused 550)"}
     created = timezone.now() - age
     return UserCreditPathway(
         user=learner,
         pathway=link.pathway,
         program_id=link.program_id if number >= REQUESTS_WITHOUT_PROGRAM else None,
-        status="failed" if rejected else "sent",
+        completed=rng.choice([False, True]) if number >= REQUESTS_WITHOUT_PROGRAM else None,
+        attempts=1,
         created=created,
         modified=created + timedelta(seconds=2),
+        **(refused if link.pathway.email.endswith(REJECTED_DOMAIN) else sent),
     )

@@ -19,6 +19,7 @@ from kombu.transport.memory import Channel
 from tests import factories
 from tests.support import database, smtp
 from tests.support.celery_app import app as celery_app
+from tests.support.failures import Failure
 
 celery_app.set_default()
 
@@ -137,3 +138,9 @@ def ace_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 monkeypatch.setattr(function.__wrapped__, "__once_result", plugins)
 
     return replace
+
+
+@pytest.fixture
+def failure(settings: Any, relay: smtp.Relay, ace_plugins: Callable[..., None]) -> Failure:
+    """Every way in which an email can fail to be sent."""
+    return Failure(settings, relay, ace_plugins)

@@ -5,7 +5,7 @@ import pytest
 from credit_pathways import api
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
-from tests.support.record_source import NO_RECORD
+from tests.support.record_source import NO_RECORD, FixedRecordSource
 from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,6 +22,26 @@ class TestRequestCredit:
             (learner, pathway, program, "sent"),
         ]
         assert {message["To"] for message in relay.messages} == {pathway.email, other.email}
+
+    @pytest.mark.parametrize("completed", [False, True])
+    def test_records_whether_the_program_is_completed_now(
+        self, completed, learner, program, pathway, relay, monkeypatch
+    ):
+        monkeypatch.setattr(FixedRecordSource, "completed", completed)
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        monkeypatch.setattr(FixedRecordSource, "completed", not completed)
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert request.completed is completed
+        assert UserCreditPathway.objects.get(pk=request.pk).completed is completed
+
+    def test_completion_in_the_email_is_that_of_the_delivery(self, learner, program, pathway, relay, monkeypatch):
+        relay.replies["RCPT"] = "451 try later"
+        [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        relay.replies.clear()
+        monkeypatch.setattr(FixedRecordSource, "completed", True)
+        assert api.deliver(request) == "sent"
+        assert "Status: completed" in relay.messages[0].get_body(("plain",)).get_content()
+        assert UserCreditPathway.objects.get().completed is False
 
     def test_shares_the_record_once(self, learner, program, pathway, relay):
         for _time in range(2):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
@@ -16,9 +17,14 @@ from tests.support.smtp import free_port
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "db.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def demo(database: Path) -> Iterator[str]:
     """The address of a running demo."""
-    database, port = tmp_path_factory.mktemp("demo") / "db.sqlite3", free_port()
+    port = free_port()
     for _time in range(2):  # The second time, as when the demo is started again, changes nothing.
         demo_server.load(database, f"127.0.0.1:{port}")
     with demo_server.serve(database, port) as address:
@@ -63,8 +69,13 @@ class Browser:
 
 
 def sent(pathway: tuple[str, str]) -> str:
-    """Return the message about a request that was sent."""
-    return "{}: your request was sent to {}.".format(*pathway)
+    """Return the start of the message about a request that was sent. Its number and the next steps follow."""
+    return "{}: your request was sent to {}. Request number: ".format(*pathway)
+
+
+def starts(messages: list[str], *starts: str) -> bool:
+    """Return whether there is one message for each of ``starts``, in their order."""
+    return [message[: len(start)] for message, start in zip(messages, starts, strict=True)] == list(starts)
 
 
 def test_a_learner_requests_credit(demo):
@@ -74,7 +85,7 @@ def test_a_learner_requests_credit(demo):
     offered = learner.offers()
     assert list(offered) == [" ".join(words) for words in (REFUSED, DIPLOMA, MASTER)]
 
-    assert learner.request_credit(MASTER, DIPLOMA) == [sent(DIPLOMA), sent(MASTER)]
+    assert starts(learner.request_credit(MASTER, DIPLOMA), sent(DIPLOMA), sent(MASTER))
     assert learner.offers() == offered
     mails = learner.open("/mails/").text
     learner.open("/records/")
@@ -83,14 +94,14 @@ def test_a_learner_requests_credit(demo):
     assert mails.count("Message-ID") == 2
 
     learner.follow(STATISTICS)
-    assert learner.request_credit(MASTER) == [sent(MASTER)]
+    assert starts(learner.request_credit(MASTER), sent(MASTER))
     assert learner.offers() == offered
     [failed] = learner.request_credit(REFUSED)
     assert "could not be sent to Refused University. Please try again" in failed
 
     learner.open("/records/")
     learner.follow(SUPPLY_CHAIN)
-    assert learner.request_credit(MASTER) == [sent(MASTER)]
+    assert starts(learner.request_credit(MASTER), sent(MASTER))
     mails = learner.open("/mails/").text
     assert mails.count("Message-ID") == 4
     assert mails.count(f"Program: {SUPPLY_CHAIN}") == 1
@@ -131,6 +142,40 @@ def test_a_learner_shares_and_revokes(demo):
     learner.send("Stop sharing")
     with pytest.raises(HTTPError, match="404"):
         build_opener().open(link)
+
+
+def test_a_receipt(demo):
+    learner = Browser(demo, "dario")
+    learner.open("/records/")
+    learner.follow(STATISTICS)
+    learner.request_credit(MASTER)
+    link = next(str(url) for url in learner.page.hrefs if "/shared/" in str(url))
+    number = learner.open("/records/credit-requests/").rows[1][1].split()[0]
+    text = learner.follow("Receipt").text
+    assert f"Credit request {number}" in text
+    for part in ("Dario Fiore", STATISTICS, *MASTER, "registrar@northfield.example", link, "answers within two weeks"):
+        assert part in text
+    assert "Completed when requested Yes" in text
+    assert "https://northfield.example/credit" in learner.page.hrefs
+    subject = f"Credit request {number} from Dario Fiore: {STATISTICS}"
+    assert subject in learner.open("/mails/").text
+
+
+def test_a_retired_learner(demo, database):
+    learner, staff = Browser(demo, "halima"), Browser(demo, "admin")
+    learner.open("/records/")
+    learner.follow(SUPPLY_CHAIN)
+    learner.request_credit(REFUSED)
+    link = next(str(url) for url in learner.page.hrefs if "/shared/" in str(url))
+    assert "Halima" in build_opener().open(link).read().decode()
+    assert "withdrawn" in demo_server.manage(database, "retire_learner", "halima")
+    with pytest.raises(HTTPError, match="404"):
+        build_opener().open(link)
+    number = next(row[0] for row in staff.open("/admin/credit_pathways/usercreditpathway/").rows if "halima" in row)
+    page = staff.open(f"/admin/credit_pathways/usercreditpathway/deliver-again/?id={number}")
+    assert "None of the chosen requests can be delivered again." in page.text
+    assert f"{number}: its learner does not share the record any more." in page.text
+    assert "SMTPRecipientsRefused 550" in staff.open(f"/admin/credit_pathways/usercreditpathway/{number}/change/").text
 
 
 def test_a_learner_without_a_record(demo):

@@ -1,6 +1,6 @@
 """Exporting credit requests."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -17,7 +17,18 @@ def all_rows():
 
 
 def test_row(learner, program, pathway):
-    request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status="sent")
+    request = factories.UserCreditPathwayFactory(
+        user=learner,
+        program=program,
+        pathway=pathway,
+        status="sent",
+        completed=True,
+        sent_to="registrar@northfield.example",
+        attempts=2,
+        failure_reason="The attempt failed (TimeoutError)",
+        bounced_at=datetime(2026, 1, 3, 1, tzinfo=timezone(timedelta(hours=1))),
+        bounce_reason="550 5.1.1 User unknown",
+    )
     UserCreditPathway.objects.update(
         created=datetime(2026, 1, 2, 3, 4, 5, 678, UTC), modified=datetime(2026, 1, 2, tzinfo=UTC)
     )
@@ -30,11 +41,31 @@ def test_row(learner, program, pathway):
         "program_uuid": str(program.uuid),
         "program": "Statistics",
         "status": "sent",
+        "completed": "true",
+        "sent_to": "registrar@northfield.example",
+        "attempts": 2,
+        "failure_reason": "The attempt failed (TimeoutError)",
+        "bounced_at": "2026-01-03T00:00:00+00:00",
+        "bounce_reason": "550 5.1.1 User unknown",
         "created": "2026-01-02T03:04:05.000678+00:00",
         "modified": "2026-01-02T00:00:00+00:00",
     }
     assert all_rows() == [expected]
     assert tuple(expected) == COLUMNS
+
+
+@pytest.mark.parametrize(("completed", "cell"), [(True, "true"), (False, "false"), (None, "")])
+def test_booleans_are_written_as_in_json(completed, cell):
+    factories.UserCreditPathwayFactory(completed=completed)
+    [row] = all_rows()
+    assert row["completed"] == cell
+
+
+def test_a_request_that_was_not_delivered_yet():
+    factories.UserCreditPathwayFactory()
+    [row] = all_rows()
+    names = ("completed", "sent_to", "attempts", "failure_reason", "bounced_at", "bounce_reason")
+    assert [row[name] for name in names] == ["", "", 0, "", "", ""]
 
 
 def test_missing_program_is_an_empty_cell():
@@ -55,9 +86,10 @@ def test_no_cell_is_a_formula(text, program, pathway):
     for instance, field in ((program, "title"), (pathway, "name"), (pathway, "org_name")):
         setattr(instance, field, text)
         instance.save()
-    factories.UserCreditPathwayFactory(program=program, pathway=pathway)
+    own = ("sent_to", "failure_reason", "bounce_reason")
+    factories.UserCreditPathwayFactory(program=program, pathway=pathway, **dict.fromkeys(own, text))
     [row] = all_rows()
-    for name in ("program", "pathway", "institution"):
+    for name in ("program", "pathway", "institution", *own):
         assert "'" in row[name]
         assert "\n" not in row[name]
 

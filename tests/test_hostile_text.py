@@ -94,14 +94,14 @@ def test_the_email(text, hostile, client, relay):
     line, name = (shown(typed).replace("=?", "= ?") for typed in (text, text[:150]))
     assert set(mail.keys()) <= HEADERS
     # Without whitespace, which Python's email package treats inconsistently between encoded words.
-    assert _black(mail["Subject"]) == _black(f"Credit request from {name}: {line}")
+    assert _black(mail["Subject"]) == _black(f"Credit request {answer.json()['id']} from {name}: {line}")
     assert len(mail["Subject"].splitlines()) == 1
     assert [mail.get_all(header) for header in ("To", "Bcc", "Cc")] == [["registrar@northfield.example"], None, None]
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
     lines = mail.get_body(("plain",)).get_content().splitlines()
     assert lines[0] == f"{name} requests credit along the pathway {line}."
-    assert lines[2] == f"Program: {line}"
+    assert lines[3] == f"Program: {line}"
     assert not any(each.startswith(("Bcc:", "X-Evil:", "Content-Type:")) for each in lines)
 
     page = Page(mail.get_body(("html",)).get_content())

@@ -18,7 +18,7 @@ from edx_ace.policy import Policy, PolicyResult
 from credit_pathways import api
 from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
-from tests.support.failures import FAILURES, BusyChannel, Failure
+from tests.support.failures import FAILURES, BusyChannel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
 def _atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", request.param)
-
-
-@pytest.fixture
-def failure(settings: Any, relay, ace_plugins) -> Failure:
-    return Failure(settings, relay, ace_plugins)
 
 
 def press_send(client, program, *pathways):

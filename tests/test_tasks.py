@@ -229,7 +229,7 @@ class TestLock:
         worker = threading.Thread(target=run_concurrently, args=[1, lambda: api.deliver(request_row)])
         worker.start()
         assert in_flight.wait(10)
-        assert sending.give_up(UserCreditPathway.objects.get()) == "pending"
+        assert sending.give_up(UserCreditPathway.objects.get(), sending.NOT_QUEUED) == "pending"
         end.set()
         worker.join()
         assert (UserCreditPathway.objects.get().status, len(relay.messages)) == ("sent", 1)

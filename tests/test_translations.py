@@ -1,15 +1,16 @@
 """No text on a page, in an email or in the admin stays in English."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.sites.models import Site
 from django.shortcuts import render
 from django.test import Client, RequestFactory
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
+from credit_pathways.delivery import sending
 from credit_pathways.exports import COLUMNS
 from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
 from credit_pathways.records import CourseResult
@@ -155,6 +156,18 @@ class TestPages:
         for page in (1, 2):
             assert untranslated(browser.get(url("credit_requests"), {"page": page})) == []
 
+    def test_receipts(self, world):
+        browser = world.browser(world.learner)
+        type(world.pathway).objects.update(description="毕业", destination_url="https://1.0/")
+        rows = [
+            world.make_request(status=status, completed=True, sent_to="1@2.34") for status in UserCreditPathway.Status
+        ]
+        rows += [world.make_request(status="sent"), world.make_request(program=None, completed=False)]
+        for created in (timezone.now(), timezone.now() + timedelta(days=1)):
+            ProgramCertRecord.objects.update(created=created)
+            for row in rows:
+                assert untranslated(browser.get(url("credit_request", row.pk))) == []
+
 
 class TestMessages:
     def post(self, world, name="request_credit", **fields):
@@ -223,6 +236,22 @@ class TestAdmin:
     def test_pathway_that_is_not_requestable(self, superuser, world):
         for pathway in Pathway.objects.all():
             assert self.get(superuser, "pathway_change", pathway.pk) == []
+
+    @pytest.mark.parametrize("model", ["pathway", "program"])
+    def test_manage_here(self, superuser, world, model):
+        row = getattr(world, model)
+        for synced in (True, False):
+            type(row).objects.update(is_synced=synced)
+            assert self.get(superuser, f"{model}_change", row.pk) == []
+            page = superuser.post(reverse(f"admin:credit_pathways_{model}_manage_here", args=[row.pk]), follow=True)
+            assert untranslated(page) == []
+
+    def test_failure_reasons(self, superuser, world):
+        reasons = {name: text for name, text in vars(sending).items() if name.isupper() and isinstance(text, str)}
+        assert {"INACTIVE", "NOT_SENT", "RETIRED"} < reasons.keys()
+        for reason in reasons.values():
+            type(world.requests[0]).objects.update(failure_reason=f"{reason} (550)")
+            assert self.get(superuser, "usercreditpathway_change", world.requests[0].pk) == []
 
     def test_list_longer_than_its_limit(self, superuser, monkeypatch):
         monkeypatch.setattr("credit_pathways.admin.learner_rows.MAX_LISTED_ROWS", 2)

@@ -1,18 +1,28 @@
-"""The admin of the catalog: which pathways are requestable, why not, and how often credit was requested."""
+"""
+The admin of the catalog: which pathways are requestable, why not, and how often credit was requested.
+
+What a synchronization created is read-only, until staff choose *Manage here* (ADR 0019).
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from ..models import Pathway, Program, UserCreditPathway
 from .links import requests_link, row_link
@@ -51,6 +61,61 @@ class CatalogAdmin(admin.ModelAdmin):
     request_field: ClassVar[str]
     readonly_fields: ClassVar[Any] = ("recent_requests",)
     show_facets = admin.ShowFacets.NEVER
+    actions = ("manage_here",)
+    change_form_template = "credit_pathways/admin/catalog_row.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view, name = self.admin_site.admin_view(self.manage_here_view), f"{self._url_prefix}_manage_here"
+        return [path("<int:pk>/manage-here/", view, name=name), *super().get_urls()]
+
+    @property
+    def _url_prefix(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_synced)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_synced)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"may_manage_here": self.has_change_permission(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    @method_decorator(require_POST)
+    def manage_here_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Carry out the action for one row, from its page."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        self.manage_here(request, self.get_queryset(request).filter(pk=pk))
+        page = reverse(f"admin:{self._url_prefix}_change", args=[pk], current_app=self.admin_site.name)
+        return HttpResponseRedirect(page)
+
+    @admin.action(description=_("Manage here"), permissions=["change"])
+    def manage_here(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let staff edit rows that a synchronization created; synchronizations leave them as they are from now on."""
+        number = sum(self._clear_is_synced(request, row) for row in queryset)
+        if not number:
+            self.message_user(request, _("Nothing was changed: all of this is managed here already."), messages.WARNING)
+            return
+        text = ngettext(
+            "%(number)d item is now managed here. You can edit it, and synchronizations no longer update or retire it.",
+            "%(number)d items are now managed here. You can edit them, and synchronizations no longer update or "
+            "retire them.",
+            number,
+        )
+        self.message_user(request, text % {"number": number}, messages.SUCCESS)
+
+    @transaction.atomic
+    def _clear_is_synced(self, request: HttpRequest, row: Any) -> bool:
+        """Return whether this request cleared the flag, and not an earlier one."""
+        synced = self.model._default_manager.filter(pk=row.pk, is_synced=True)
+        is_cleared = bool(synced.update(is_synced=False, modified=timezone.now()))
+        if is_cleared:
+            self.log_change(request, row, "Manage here")
+        return is_cleared
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Allow only the query parameters of the list's filters."""
@@ -87,7 +152,7 @@ class ProgramAdmin(CatalogAdmin):
 
     request_field = "program"
     list_display = ("title", "type", "school", "status", "site", "recent_requests")
-    list_filter = ("status", "site")
+    list_filter = ("status", "is_synced", "site")
     list_select_related = ("site",)
     search_fields = ("title", "school")
     ordering = ("title", "id")
@@ -113,7 +178,7 @@ class PathwayAdmin(CatalogAdmin):
 
     request_field = "pathway"
     list_display = ("name", "org_name", "email", "program_count", "requestable", "recent_requests", "status", "site")
-    list_filter = ("status", "pathway_type", "site")
+    list_filter = ("status", "pathway_type", "is_synced", "site")
     list_select_related = ("site",)
     search_fields = ("name", "org_name", "email")
     autocomplete_fields = ("programs",)

@@ -27,11 +27,22 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
     """Credit requests, with pages to deliver them again, to export them and to count them."""
 
     order_fields = ("created", "id")
-    list_display = ("id", "learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at")
+    list_display = (
+        "number",
+        "learner",
+        "pathway_link",
+        "institution",
+        "program_link",
+        "status_in_words",
+        "requested_at",
+    )
     list_filter = (RequestFilter,)
     allowed_lookups = tuple(FilterForm.base_fields)
-    fields = ("learner", "pathway_link", "institution", "program_link", "status_in_words", "requested_at", "modified")
-    search_help_text = _("A learner's whole username or email address, or the number of a request")
+    fields = (
+        "number", "learner", "pathway_link", "institution", "program_link", "completed", "requested_at",
+        "status_in_words", "modified", "attempts", "sent_to", "failure", "bounced_at", "bounce_reason",
+    )  # fmt: skip
+    search_help_text = _("A learner's whole username or email address, or a request number")
     actions = ("deliver_again",)
     change_list_template = "credit_pathways/admin/credit_requests.html"
 
@@ -102,6 +113,11 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[UserCreditPathway]) -> HttpResponse | None:
         return deliver_again.redirect_to_confirmation(request, self, queryset)
 
+    @admin.display(description=_("request number"))
+    def number(self, request: UserCreditPathway) -> str:
+        """Return the ``id`` as people see it elsewhere: without thousands separators."""
+        return str(request.pk)
+
     @admin.display(description=_("learner"))
     def learner(self, request: UserCreditPathway) -> str | SafeString:
         return row_link(request.user)
@@ -122,6 +138,10 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
     def status_in_words(self, request: UserCreditPathway) -> str:
         return request.get_status_display()
 
+    @admin.display(description=_("why it was not sent"))
+    def failure(self, request: UserCreditPathway) -> str:
+        return request.failure_label or "-"
+
     @admin.display(description=_("requested at"), ordering="created")
     def requested_at(self, request: UserCreditPathway) -> str:
         """Return ``created`` in the current time zone. Django formats the values of methods in lists only."""
@@ -129,7 +149,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     @admin.display(description=_("public record"))
     def public_record(self, request: UserCreditPathway) -> str | SafeString:
-        """Return the public link, if the record is shared now."""
-        records = ProgramCertRecord.objects.filter(user=request.user_id, program=request.program_id)
+        """Return the public link, if it works now."""
+        records = ProgramCertRecord.objects.open().filter(user=request.user_id, program=request.program_id)
         record = records.select_related("program__site").first()
         return public_record_link(record) if record else str(_("not shared"))

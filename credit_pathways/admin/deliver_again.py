@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from .. import api
+from ..delivery import sending
 from ..models import ProgramCertRecord, UserCreditPathway
 from .learner_rows import is_id
 
@@ -79,6 +80,8 @@ def _reason_not_deliverable(row: Any) -> str:
         return _("its program is not recorded.")
     if row.is_imported:
         return _("it was made in Credentials' own records, and imported. Its learner can ask again.")
+    if not row.user.is_active:
+        return _("its learner's account is inactive.")
     if not row.is_shared:
         return _("its learner does not share the record any more. Only the learner can share it again.")
     return "" if row.pathway.email else _("its pathway has no email address.")
@@ -107,10 +110,10 @@ def _deliver(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]
         status = api.deliver(row)
     except Exception as error:  # noqa: BLE001  a bug of the host's record source must not affect other requests
         log.warning("credit request %s: %s", pk, type(error).__name__)
-        status = Status.FAILED
+        status, row.failure_reason = Status.FAILED, sending.with_error(sending.NOT_SENT, error)
     if status == Status.PENDING:
         return messages.WARNING, _("it is being delivered by somebody else just now.")
     model_admin.log_change(request, row, f"Deliver again: {status.value}")
     if status == Status.SENT:
         return messages.SUCCESS, _("the email left.")
-    return messages.ERROR, _("the email did not leave. Try again later; the log says why.")
+    return messages.ERROR, _("not sent: %(reason)s") % {"reason": row.failure_label}

@@ -49,7 +49,8 @@ def _programs(client: Any, root: str, site: Site) -> Iterator[Any]:
     for program in _items(client, root, "programs"):
         has_programs = True
         yield program
-    if not has_programs and Program.objects.filter(site=site, status=Program.Status.ACTIVE).exists():
+    retirable = Program.objects.filter(site=site, is_synced=True, status=Program.Status.ACTIVE)
+    if not has_programs and retirable.exists():
         raise CatalogError("Discovery shows no programs. Check what the OAuth client may see.")
 
 

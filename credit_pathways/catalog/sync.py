@@ -15,12 +15,12 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.serializers import as_serializer_error
 
-from ..models import Pathway, Program
+from ..models import Pathway, Program, validate_web_address
 
 #: The fields that are copied to each model.
 SYNCED_FIELDS = {
     Program: ("title", "type", "school", "status"),
-    Pathway: ("name", "org_name", "email", "pathway_type", "status"),
+    Pathway: ("name", "org_name", "email", "description", "destination_url", "pathway_type", "status"),
 }
 
 #: Valid items by uuid; ``None`` stands for an invalid item.
@@ -62,21 +62,30 @@ class PathwayItemSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=255)
     org_name = serializers.CharField(max_length=255)
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
+    # Not all sources have these two. Without them, the row keeps its values.
+    description = serializers.CharField(allow_blank=True, allow_null=True, required=False)
+    destination_url = serializers.CharField(
+        max_length=2000, allow_blank=True, allow_null=True, required=False, validators=[validate_web_address]
+    )
     pathway_type = serializers.ChoiceField(Pathway.Type.choices)
     status = serializers.ChoiceField(Pathway.Status.choices, default=Pathway.Status.PUBLISHED.value)
     programs = LinkedProgramItemSerializer(many=True, default=())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the row, and the uuids of its programs."""
-        return {**attrs, "email": attrs["email"] or "", "programs": [item["uuid"] for item in attrs["programs"]]}
+        empty = {name: "" for name, value in attrs.items() if value is None}
+        return {**attrs, **empty, "programs": [item["uuid"] for item in attrs["programs"]]}
 
 
 @dataclass
 class SyncResult:
-    """One line for each change, and one for each problem with an item."""
+    """One line for each change, for each item whose row is managed here, and for each problem with an item."""
 
     changes: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    #: How many of the changes retire a row.
+    retired: int = 0
 
 
 def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any], dry_run: bool = False) -> SyncResult:
@@ -84,8 +93,9 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     Make the catalog of ``site`` match its source: create, update, and retire what is gone.
 
     Everything happens in one transaction, which a dry run rolls back. Nothing is deleted, because credit requests
-    reference it. An invalid item is reported and skipped, and its row, if it exists, is left as it is. If nothing has
-    changed, the number of queries does not depend on the number of items.
+    reference it. Only rows that a synchronization created are changed: an item of another row is reported and skipped
+    (ADR 0019). So is an invalid item, whose row, if it exists, is left as it is. If nothing has changed, the number of
+    queries does not depend on the number of items.
     """
     result = SyncResult()
     with transaction.atomic():
@@ -128,45 +138,63 @@ def _error_line(error: serializers.ValidationError) -> str:
 def _sync_rows(model: Any, site: Site, items: Items, result: SyncResult) -> None:
     rows = {row.uuid: row for row in model.objects.filter(site=site)}
     created = [
-        model(site=site, uuid=uuid, **{name: item[name] for name in SYNCED_FIELDS[model]})
+        model(site=site, uuid=uuid, is_synced=True, **_row_values(model, item))
         for uuid, item in items.items()
         if item and uuid not in rows
     ]
-    changed = []
-    for row in rows.values():
-        if changes := _changes(row, items):
-            for name, value in [*changes.items(), ("modified", timezone.now())]:
-                setattr(row, name, value)
-            changed.append(row)
+    changes = {row: values for row in rows.values() if row.is_synced and (values := _changes(row, items))}
     model.objects.bulk_create(created)
-    model.objects.bulk_update(changed, [*SYNCED_FIELDS[model], "modified"], batch_size=100)
-    result.changes += [f"{model._meta.model_name} {row.uuid} created: {row}" for row in created]
-    result.changes += [f"{model._meta.model_name} {row.uuid} now {row.status}: {row}" for row in changed]
+    _update(model, changes)
+    kind = model._meta.model_name
+    result.changes += [f"{kind} {row.uuid} created: {row}" for row in created]
+    result.changes += [f"{kind} {row.uuid} {_verb(values)}: {row}" for row, values in changes.items()]
+    result.retired += sum(map(_is_retirement, changes.values()))
+    skipped = [row for row in rows.values() if not row.is_synced and items.get(row.uuid)]
+    result.skipped += [f"{kind} {row.uuid} skipped, because it is managed here: {row}" for row in skipped]
+
+
+def _update(model: Any, changes: Mapping[Any, Mapping[str, Any]]) -> None:
+    now = timezone.now()
+    for row, values in changes.items():
+        for name, value in [*values.items(), ("modified", now)]:
+            setattr(row, name, value)
+    # Without the rows for which staff have chosen Manage here since they were read.
+    synced = model.objects.filter(is_synced=True)
+    synced.bulk_update(changes, [*SYNCED_FIELDS[model], "modified"], batch_size=100)
+
+
+def _is_retirement(values: Mapping[str, Any]) -> bool:
+    return values.get("status") == "retired"
+
+
+def _verb(values: Mapping[str, Any]) -> str:
+    return "retired" if _is_retirement(values) else f"updated ({', '.join(values)})"
+
+
+def _row_values(model: Any, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in SYNCED_FIELDS[model] if name in item}
 
 
 def _changes(row: Program | Pathway, items: Items) -> dict[str, Any]:
     """Return the new values of the fields of ``row`` that differ from its item."""
     if row.uuid in items:
-        new_values = items[row.uuid] or {}
+        new_values = _row_values(type(row), items[row.uuid] or {})
     else:
         new_values = {} if row.status == Program.Status.DELETED else {"status": "retired"}
-    return {
-        name: new_values[name]
-        for name in SYNCED_FIELDS[type(row)]
-        if name in new_values and new_values[name] != getattr(row, name)
-    }
+    return {name: value for name, value in new_values.items() if value != getattr(row, name)}
 
 
 def _sync_links(site: Site, items: Items, result: SyncResult) -> None:
-    """Link each valid pathway to exactly the programs that its item names."""
+    """Link each synced pathway that has a valid item to exactly the programs that the item names."""
     programs = dict(Program.objects.filter(site=site).values_list("uuid", "pk"))
-    pathways = dict(Pathway.objects.filter(site=site).values_list("uuid", "pk"))
-    named = {(pathway, program) for pathway, item in items.items() if item for program in item["programs"]}
+    pathways = dict(Pathway.objects.filter(site=site, is_synced=True).values_list("uuid", "pk"))
+    synced = {uuid: item for uuid, item in items.items() if item and uuid in pathways}
+    named = {(pathway, program) for pathway, item in synced.items() for program in item["programs"]}
     wanted = {(pathway, program) for pathway, program in named if program in programs}
     link = Pathway.programs.through
     links = link.objects.filter(pathway__site=site, program__site=site)
     rows = links.values_list("pathway__uuid", "program__uuid", "pk")
-    existing = {(pathway, program): pk for pathway, program, pk in rows if items.get(pathway)}
+    existing = {(pathway, program): pk for pathway, program, pk in rows if pathway in synced}
     added, removed = sorted(wanted - existing.keys()), sorted(existing.keys() - wanted)
     link.objects.bulk_create(link(pathway_id=pathways[uuid], program_id=programs[program]) for uuid, program in added)
     link.objects.filter(pk__in=[existing[pair] for pair in removed]).delete()

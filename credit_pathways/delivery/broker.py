@@ -38,7 +38,7 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
 def _fail(credit_request: UserCreditPathway) -> None:
     """Fail the request. If not even that can be saved, at least tell the learner, who is waiting for the response."""
     try:
-        sending.give_up(credit_request)
+        sending.give_up(credit_request, sending.NOT_QUEUED)
     except Exception as error:  # noqa: BLE001  the database is unavailable too, or the row is gone
         log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
         credit_request.status = UserCreditPathway.Status.FAILED

@@ -33,9 +33,10 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
         return _deliver(request_id, on_failure)
     except Exception as error:  # noqa: BLE001  from the record source, the database, or a time limit
         log.warning("credit request %s: %s", request_id, type(error).__name__)
+        failure_reason = sending.with_error(sending.NOT_SENT, error)
     # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
     connection.close_if_unusable_or_obsolete()
-    return sending.give_up(UserCreditPathway(pk=request_id)) if is_last else on_failure
+    return sending.give_up(UserCreditPathway(pk=request_id), failure_reason) if is_last else on_failure
 
 
 def _deliver(request_id: int, on_failure: Status) -> Status | None:

@@ -1,5 +1,6 @@
 """The email that asks an institution for credit."""
 
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,9 @@ class CreditRequestMessage(Message):
 
     TIME_TO_START = timedelta(seconds=0.5)
 
+    #: The error that edx-ace reported instead of raising it.
+    error: BaseException | None = None
+
     @property
     def expiration_time(self) -> datetime:
         return timezone.now() + self.TIME_TO_START
@@ -39,13 +43,15 @@ class CreditRequestMessage(Message):
         """Ignore the default that edx-ace's constructor assigns."""
 
     def report(self, key: str, value: Any) -> None:
-        """Report to edx-ace's monitoring, and stop a second attempt, which edx-ace reports when it starts."""
+        """Report to edx-ace's monitoring, keep errors, and stop a second attempt, which is reported when it starts."""
         super().report(key, value)
+        if key.endswith("_error"):
+            self.error = sys.exception()
         if key.endswith("_delivery_retried"):
             raise FatalChannelDeliveryError("a credit request's email is tried once")
 
 
-def credit_request_message(credit_request: UserCreditPathway, record: ProgramRecord) -> Message:
+def credit_request_message(credit_request: UserCreditPathway, record: ProgramRecord) -> CreditRequestMessage:
     """
     Return the edx-ace message of a credit request, in the institution's language.
 
@@ -55,7 +61,12 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
     language, pathway_name = conf.email_language(), _header_text(credit_request.pathway.name)
     with translation.override(language):  # for links, if the host's URLs contain a language, and translated settings
         values = email_values(record)
-        context = {**values, **_links(record), "pathway_name": pathway_name}
+        context = {
+            **values,
+            **_links(record),
+            "pathway_name": pathway_name,
+            "request_number": str(credit_request.pk),  # a number would be formatted: 1,234
+        }
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequest",

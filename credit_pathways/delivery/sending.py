@@ -11,21 +11,32 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from django.db.models import Exists
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from edx_ace import ace
 from edx_ace.channel import Channel, ChannelType
-from edx_ace.message import Message
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from ..models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from ..records import ProgramRecord
-from .message import credit_request_message
+from .message import CreditRequestMessage, credit_request_message
 
 log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
+
+# Stored as failure reasons, for staff. They are translated when shown; see UserCreditPathway.failure_label.
+INACTIVE = gettext_noop("The learner's account is inactive.")
+NO_RECORD = gettext_noop("The learner has no record in the program.")
+NOT_SHARED = gettext_noop("The learner stopped sharing the record.")
+NO_ADDRESS = gettext_noop("The pathway has no email address.")
+NO_CHANNEL = gettext_noop("No email channel accepted the email: none is set up, it is busy, or a policy forbids it.")
+NOT_SENT = gettext_noop("The email could not be sent.")
+NOT_QUEUED = gettext_noop("The request could not be queued.")
+RETIRED = gettext_noop("The learner was retired.")
 
 
 class LockedRow(NamedTuple):
@@ -34,11 +45,21 @@ class LockedRow(NamedTuple):
     status: str
     program_id: int | None
     is_imported: bool
-    #: Whether the link that the email would contain still works.
+    #: Whether the learner's account is active.
+    is_active: bool
+    #: Whether the record is still shared by the link that the email would contain.
     is_shared: bool
 
     def may_be_sent(self, from_statuses: Collection[Status]) -> bool:
         return self.status in from_statuses and self.program_id is not None and not self.is_imported
+
+
+class Outcome(NamedTuple):
+    """What became of one attempt, as it is recorded."""
+
+    status: Status
+    failure_reason: str = ""
+    sent_to: str = ""
 
 
 def send(
@@ -53,8 +74,8 @@ def send(
 
     Only a request with one of ``from_statuses`` is sent. Any other is left as it is, and so are requests without a
     program, imported requests, and a request that another process is delivering, which counts as pending. If the
-    email was not sent, the status becomes ``on_failure``. If there is nothing to send (no record, a withdrawn link, a
-    pathway without an address), the request fails, because a later attempt would not change that.
+    email was not sent, the status becomes ``on_failure``. If there is nothing to send (see ``_obstacle``), the request
+    fails, because a later attempt would not change that.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). Not on SQLite,
@@ -67,27 +88,42 @@ def send(
             # A row that could not be locked is being delivered, whatever it said before.
             credit_request.status = row.status if row else Status.PENDING
             if row and row.may_be_sent(from_statuses):
-                outcome = _send_email(credit_request, record if row.is_shared else None, on_failure)
-                _record_outcome(credit_request, outcome)
+                outcome = _attempt(credit_request, record, row, on_failure)
+                _record_attempt(credit_request, outcome)
     except Exception:
         if outcome is None:
             raise
-        _record_outcome(credit_request, outcome)
+        _record_attempt(credit_request, outcome)
     return Status(credit_request.status)
 
 
-def give_up(credit_request: UserCreditPathway) -> Status:
+def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Status:
     """Mark a pending request as failed, unless another process is delivering it, and return the status."""
-    with _row_lock():
+    with _row_lock(durable=False):
         row = _lock(credit_request)
         credit_request.status = row.status if row else Status.PENDING
-        if row and row.may_be_sent([Status.PENDING]):
-            _record_outcome(credit_request, Status.FAILED)
+        if row and row.status == Status.PENDING and not row.is_imported:
+            _record(credit_request, Outcome(Status.FAILED, failure_reason))
     return Status(credit_request.status)
 
 
-def _row_lock() -> AbstractContextManager[Any]:
-    return transaction.atomic(durable=True) if connection.features.has_select_for_update else nullcontext()
+def with_error(failure_reason: str, error: BaseException) -> str:
+    """
+    Add the class of ``error`` to a failure reason, and the code of an SMTP server's reply.
+
+    The text of an error may contain the learner's name or address.
+    """
+    cause: Any = error.__cause__ or error  # edx-ace raises an error of its own from the mail server's
+    try:
+        [(code, _text)] = cause.recipients.values()  # of SMTPRecipientsRefused
+    except (AttributeError, TypeError, ValueError):
+        code = getattr(cause, "smtp_code", "")
+    detail = f"{type(cause).__name__} {code if isinstance(code, int) else ''}".strip()
+    return f"{failure_reason} ({detail[:100]})"
+
+
+def _row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
+    return transaction.atomic(durable=durable) if connection.features.has_select_for_update else nullcontext()
 
 
 def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None) -> LockedRow | None:
@@ -99,42 +135,71 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None
     """
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
+    # A subquery, because a join would lock the user's row too.
+    active_user = get_user_model()._default_manager.filter(pk=OuterRef("user"), is_active=True)
     skip_locked = connection.features.has_select_for_update_skip_locked
     rows = UserCreditPathway.objects.select_for_update(skip_locked=skip_locked).filter(pk=credit_request.pk)
-    values = list(rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(link)))
-    return LockedRow(*values[0]) if values else None
+    values = rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(active_user), Exists(link))
+    return next((LockedRow(*row) for row in values), None)
 
 
-def _record_outcome(credit_request: UserCreditPathway, status: Status) -> None:
+def _record_attempt(credit_request: UserCreditPathway, outcome: Outcome) -> None:
+    _record(credit_request, outcome, attempts=F("attempts") + 1)
+    credit_request.attempts += 1
+
+
+def _record(credit_request: UserCreditPathway, outcome: Outcome, **values: Any) -> None:
     """
-    Save and log the status. Never overwrite ``sent`` with anything else.
+    Save and log the outcome. Never overwrite ``sent`` with anything else.
 
-    A row that stays pending is not saved, because ``deliver_pending`` may have claimed it.
+    The ``modified`` of a row that stays pending is not saved, because ``deliver_pending`` may have claimed the row.
     """
-    if status != Status.PENDING:
+    values.update(failure_reason=outcome.failure_reason)
+    if outcome.status != Status.PENDING:
         credit_request.modified = timezone.now()
-        row = UserCreditPathway.objects.filter(pk=credit_request.pk)
-        row = row if status == Status.SENT else row.exclude(status=Status.SENT)
-        row.update(status=status, modified=credit_request.modified)
-    credit_request.status = status
-    level = logging.INFO if status == Status.SENT else logging.WARNING
-    log.log(level, "credit request %s: %s", credit_request.pk, status)
+        values.update(status=outcome.status, modified=credit_request.modified)
+    if outcome.status == Status.SENT:
+        values.update(sent_to=outcome.sent_to)
+    row = UserCreditPathway.objects.filter(pk=credit_request.pk)
+    row = row if outcome.status == Status.SENT else row.exclude(status=Status.SENT)
+    row.update(**values)
+    for name, value in outcome._asdict().items():
+        setattr(credit_request, name, value)
+    level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
+    log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
 
 
-def _send_email(credit_request: UserCreditPathway, record: ProgramRecord | None, on_failure: Status) -> Status:
-    # Django reports an email without recipients as sent.
-    if record is None or not credit_request.pathway.email:
-        return Status.FAILED
+def _attempt(
+    credit_request: UserCreditPathway, record: ProgramRecord | None, row: LockedRow, on_failure: Status
+) -> Outcome:
+    obstacle = _obstacle(credit_request, record, row)
+    if obstacle or record is None:
+        return Outcome(Status.FAILED, obstacle)
     try:
-        was_sent = _hand_over(credit_request_message(credit_request, record))
+        message = credit_request_message(credit_request, record)
+        was_sent = _hand_over(message)
     except Exception as error:  # noqa: BLE001  whatever went wrong, the email was not sent
         # The error's text may contain the learner's name or address. Its type does not.
         log.warning("credit request %s: not sent: %s", credit_request.pk, type(error).__name__)
-        return on_failure
-    return Status.SENT if was_sent else on_failure
+        return Outcome(on_failure, with_error(NOT_SENT, error))
+    if was_sent:
+        return Outcome(Status.SENT, sent_to=credit_request.pathway.email)
+    return Outcome(on_failure, with_error(NOT_SENT, message.error) if message.error else NO_CHANNEL)
 
 
-def _hand_over(message: Message) -> bool:
+def _obstacle(credit_request: UserCreditPathway, record: ProgramRecord | None, row: LockedRow) -> str:
+    """Return why there is nothing to send, or ``""``."""
+    if not row.is_active:
+        return INACTIVE
+    if record is None:
+        return NO_RECORD
+    if not row.is_shared:
+        return NOT_SHARED
+    # Django reports an email without recipients as sent.
+    return "" if credit_request.pathway.email else NO_ADDRESS
+
+
+def _hand_over(message: CreditRequestMessage) -> bool:
     """
     Send ``message`` and return whether edx-ace reported that an email channel accepted this message (ADR 0002).
 

@@ -22,6 +22,12 @@ class SendSerializer(ShareSerializer):
     pathway_id = serializers.IntegerField(min_value=1, max_value=MAX_ID)
 
 
+class RetireSerializer(serializers.Serializer[Any]):
+    """The request body of ``retire_learner``."""
+
+    username = serializers.CharField(trim_whitespace=False)
+
+
 class SentSerializer(serializers.ModelSerializer[UserCreditPathway]):
     """A credit request and whether its email was sent."""
 
@@ -142,7 +148,12 @@ class RecordQuerySerializer(serializers.Serializer[Any]):
 
 
 class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
-    """A credit request. ``program`` and ``program_uuid`` are null in rows written before programs were recorded."""
+    """
+    A credit request.
+
+    ``program`` and ``program_uuid`` are null in rows written before programs were recorded. ``completed`` is the
+    program's state when the learner requested credit; null if unknown.
+    """
 
     username = serializers.CharField(source="user.get_username")
     pathway = serializers.CharField(source="pathway.name")
@@ -153,7 +164,7 @@ class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
     class Meta:
         model = UserCreditPathway
         fields = (
-            "id", "username", "pathway_id", "pathway", "institution", "program_uuid", "program", "status", "created",
-            "modified",
+            "id", "username", "pathway_id", "pathway", "institution", "program_uuid", "program", "status", "completed",
+            "sent_to", "attempts", "failure_reason", "bounced_at", "bounce_reason", "created", "modified",
         )  # fmt: skip
         read_only_fields = fields

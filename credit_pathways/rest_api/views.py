@@ -1,5 +1,6 @@
 """The JSON endpoints. The host configures authentication (``DEFAULT_AUTHENTICATION_CLASSES``)."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,13 @@ from ..decorators import unlisted_and_uncached
 from ..links import public_record_url
 from ..models import Learner, Pathway, UserCreditPathway
 from ..records import ProgramRecord
-from ..shortcuts import get_program_or_404, get_public_record_or_404, get_record_or_404, get_site_or_404
+from ..shortcuts import (
+    get_learner_or_404,
+    get_program_or_404,
+    get_public_record_or_404,
+    get_record_or_404,
+    get_site_or_404,
+)
 from ..throttling import RequestRateThrottle
 from . import serializers
 from .filters import CreditRequestFilter, is_datetime
@@ -37,7 +44,8 @@ class JSONView(APIView):
 
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
-    permission_classes = (IsAuthenticated,)
+    #: Open edX's middleware adds to this that tokens of restricted applications are rejected.
+    permission_classes: tuple[Any, ...] = (IsAuthenticated,)
 
     def check_username(self, username: str) -> None:
         """Raise ``PermissionDenied`` if ``username`` is not the requesting user's, even for staff (ADR 0005)."""
@@ -134,8 +142,8 @@ class ProgramRecordDetailView(JSONView):
         query.is_valid(raise_exception=True)
         return query.validated_data["is_public"]
 
-    def get_permissions(self) -> list[BasePermission]:
-        return [AllowAny() if self.is_public else IsAuthenticated()]
+    def get_permissions(self) -> Sequence[Any]:
+        return [AllowAny()] if self.is_public else super().get_permissions()
 
     @extend_schema(
         operation_id="program_records_retrieve",
@@ -211,3 +219,24 @@ class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
         if user.is_staff and user.has_perm("credit_pathways.view_usercreditpathway"):
             return credit_requests
         return credit_requests.filter(user=user)
+
+
+class MayRetireLearners(BasePermission):
+    """Requires the permission ``credit_pathways.retire_learner``."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perm("credit_pathways.retire_learner")
+
+
+class RetireLearnerView(JSONView):
+    """For the retirement pipeline of Open edX, before it replaces the username."""
+
+    permission_classes = (IsAuthenticated, MayRetireLearners)
+
+    @extend_schema(operation_id="retire_learner", request=serializers.RetireSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Withdraw all of a learner's public links, and fail the requests that were never sent."""
+        serializer = serializers.RetireSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        api.retire_learner(user=get_learner_or_404(serializer.validated_data["username"]))
+        return Response(status=204)

@@ -4,7 +4,10 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 
+from ..links import program_record_url
+
 register = template.Library()
+register.simple_tag(program_record_url)
 
 
 @register.simple_tag

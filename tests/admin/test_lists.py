@@ -78,6 +78,23 @@ class TestCreditRequests:
             assert part in page
         assert page.index(f">{old.pk}<") < page.index(f">{request_row.pk}<")
 
+    def test_a_page_says_what_became_of_the_email(self, staff, request_row, settings):
+        settings.USE_THOUSAND_SEPARATOR = True
+        sent = factories.UserCreditPathwayFactory(
+            pk=1234567, status="sent", completed=True, attempts=2, sent_to="old@northfield.example",
+            bounced_at=datetime(2026, 6, 15, 15, tzinfo=UTC), bounce_reason="550 no such user",
+        )  # fmt: skip
+        assert "1234567" in text_of(staff.get(LIST))
+        page = text_of(staff.get(url("usercreditpathway", "change", sent.pk)))
+        for part in (
+            "Request number: 1234567", "Delivery attempts: 2", "Sent to: old@northfield.example",
+            "Bounced at: June 15, 2026, 3 p.m.", "Why it bounced: 550 no such user", "Completed when requested:",
+        ):  # fmt: skip
+            assert part in page
+        type(request_row).objects.filter(pk=request_row.pk).update(failure_reason="The learner was retired.")
+        page = text_of(staff.get(url("usercreditpathway", "change", request_row.pk)))
+        assert "Why it was not sent: The learner was retired." in page
+
     def test_links(self, admin_client, request_row, learner, program, pathway):
         shared = ProgramCertRecord.objects.get()
         for page in (LIST, url("usercreditpathway", "change", request_row.pk)):

@@ -47,10 +47,15 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 
 
 @pytest.fixture
-def demo(loaded: tuple[Path, int], tmp_path: Path) -> Iterator[str]:
+def database(loaded: tuple[Path, int], tmp_path: Path) -> Path:
+    """The database of the demo."""
+    return Path(shutil.copy(loaded[0], tmp_path))
+
+
+@pytest.fixture
+def demo(loaded: tuple[Path, int], database: Path) -> Iterator[str]:
     """The address of a demo in its initial state."""
-    database, port = loaded
-    with demo_server.serve(Path(shutil.copy(database, tmp_path)), port) as address:
+    with demo_server.serve(database, loaded[1]) as address:
         yield address
 
 

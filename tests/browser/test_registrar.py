@@ -1,16 +1,13 @@
 """A registrar opens the link in the email, and prints and downloads the record."""
 
 import csv
-from io import BytesIO
 from pathlib import Path
-from unicodedata import normalize
 
 import pytest
 from playwright.sync_api import expect
-from pypdf import PdfReader
 
 from tests.support.demo_server import MASTER, STATISTICS
-from tests.support.visitor import open_record, request_credit
+from tests.support.visitor import compact, open_record, printed_pages, request_credit
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -39,17 +36,6 @@ def print_record(who, link):
         assert compact(part) in text
     for part in ("Print", "Download as a table (CSV)"):
         assert compact(who.translate(part)) not in text
-
-
-def printed_pages(who):
-    """Return the text of each printed page."""
-    pages = PdfReader(BytesIO(who.page.pdf(format="A4"))).pages
-    return [compact(page.extract_text()) for page in pages]
-
-
-def compact(text):
-    """Remove white space and the font's ligatures, which are in the text of a PDF."""
-    return "".join(normalize("NFKC", text).split())
 
 
 def download_record(who):

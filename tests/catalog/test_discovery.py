@@ -99,6 +99,13 @@ def test_an_empty_catalog(service):
     assert sync(service) == "0 changes.\n"
 
 
+def test_an_empty_catalog_next_to_programs_that_are_managed_here(service):
+    factories.ProgramFactory()
+    service.items = {"programs": [], "pathways": []}
+    assert sync(service) == "0 changes.\n"
+    assert Program.objects.get().status == "active"
+
+
 def test_a_client_that_sees_no_programs_retires_none(service):
     sync(service)
     service.items = {"programs": [], "pathways": []}
@@ -161,7 +168,8 @@ FAILURES = {
 @pytest.mark.parametrize("kind", ["programs", "pathways"])
 @pytest.mark.parametrize(("failure", "text"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_half_way_changes_nothing(service, monkeypatch, kind, failure, text):
-    factories.PathwayFactory(name="Old", programs=[factories.ProgramFactory(title="Old")])
+    program = factories.ProgramFactory(title="Old", is_synced=True)
+    factories.PathwayFactory(name="Old", is_synced=True, programs=[program])
     monkeypatch.setattr(discovery, "TIMEOUT", (1, 1))
     service.items[kind][0]["uuid"] = FIRST["uuid"]
     service.failures[kind, 2] = failure

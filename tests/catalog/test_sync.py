@@ -84,11 +84,11 @@ class TestSynchronize:
         factories.UserCreditPathwayFactory(program=gone, pathway=Pathway.objects.get(name="Master"))
         out = sync({"programs": [], "pathways": []})
         assert {status for *_row, status in [*rows()[0], *rows()[1]]} == {"retired"}
-        assert f"program {gone.uuid} now retired: Statistics" in out
+        assert f"program {gone.uuid} retired: Statistics" in out
         assert gone.pathways.count() == 2
 
     def test_does_not_retire_a_deleted_program(self, sync):
-        factories.ProgramFactory(status="deleted")
+        factories.ProgramFactory(status="deleted", is_synced=True)
         assert "0 changes." in sync({"programs": [], "pathways": []})
 
     def test_restores_items_that_return(self, catalog, sync):
@@ -117,6 +117,140 @@ class TestSynchronize:
         assert "6 changes, not made (dry run)." in out
         assert rows() == ([], [], [])
         assert sync(catalog).splitlines()[:-1] == out.splitlines()[:-1]
+
+    def test_a_dry_run_tells_retirements_from_updates(self, catalog, sync):
+        factories.PathwayFactory(uuid=catalog["pathways"][0]["uuid"], name="Ours")
+        sync(catalog)
+        gone, kept = catalog["programs"]
+        jobs = catalog["pathways"][1]
+        jobs.update(org_name="Southfield", description="Write to us.", status="retired")
+        kept.update(title="History II", status="unpublished")
+        catalog["programs"].remove(gone)
+        before = rows()
+        out = sync(catalog, dry_run=True)
+        assert sorted(out.splitlines()) == sorted([
+            f"program {kept['uuid']} updated (title, status): History II",
+            f"program {gone['uuid']} retired: Statistics",
+            f"pathway {jobs['uuid']} retired: Jobs",
+            f"pathway {catalog['pathways'][0]['uuid']} skipped, because it is managed here: Ours",
+            "3 changes (2 retired), not made (dry run). 1 item skipped.",
+        ])  # fmt: skip
+        assert rows() == before
+        assert sync(catalog).replace(").", "), not made (dry run).") == out
+
+
+def snapshot(*rows):
+    """Return all values of the rows, and their links."""
+    queries = [type(row).objects.filter(pk=row.pk).values() for row in rows]
+    links = Pathway.programs.through.objects.order_by("pathway", "program").values_list("pathway", "program")
+    return [query.get() for query in queries], list(links)
+
+
+class TestRowsManagedHere:
+    """Rows that no synchronization created, or for which staff have chosen *Manage here*."""
+
+    def test_a_synchronization_marks_the_rows_it_creates(self, catalog, sync):
+        sync(catalog)
+        assert {row.is_synced for model in (Program, Pathway) for row in model.objects.all()} == {True}
+
+    def test_they_are_not_retired(self, sync):
+        program = factories.ProgramFactory()
+        pathway = factories.PathwayFactory(programs=[program])
+        before = snapshot(program, pathway)
+        assert sync({"programs": [], "pathways": []}) == "0 changes.\n"
+        assert snapshot(program, pathway) == before
+
+    def test_items_that_match_them_are_reported_and_skipped(self, catalog, sync):
+        ours = factories.ProgramFactory(title="Ours")
+        pathway = factories.PathwayFactory(name="Master, ours", programs=[ours])
+        program = factories.ProgramFactory(title="Statistics, ours")
+        catalog["programs"][0]["uuid"] = str(program.uuid)
+        catalog["pathways"] = [pathway_item(*catalog["programs"], program_item(), uuid=str(pathway.uuid))]
+        before = snapshot(program, pathway)
+        out = sync(catalog)
+        assert out == (
+            f"program {catalog['programs'][1]['uuid']} created: History\n"
+            f"program {program.uuid} skipped, because it is managed here: Statistics, ours\n"
+            f"pathway {pathway.uuid} skipped, because it is managed here: Master, ours\n"
+            "1 change. 2 items skipped.\n"
+        )
+        assert sync.output.err == ""
+        assert snapshot(program, pathway) == before
+
+    def test_an_invalid_item_that_matches_one_is_still_a_problem(self, sync):
+        pathway = factories.PathwayFactory()
+        before = snapshot(pathway)
+        with pytest.raises(CommandError):
+            sync({"programs": [], "pathways": [pathway_item(uuid=str(pathway.uuid), email="nobody")]})
+        assert sync.output.out == "0 changes.\n"
+        assert snapshot(pathway) == before
+
+    def test_a_synced_pathway_can_be_linked_to_one(self, sync):
+        program = factories.ProgramFactory()
+        sync({"programs": [], "pathways": [pathway_item({"uuid": str(program.uuid)})]})
+        assert Pathway.objects.get().programs.get() == program
+
+    def test_a_row_of_another_site_is_another_row(self, catalog, sync):
+        factories.ProgramFactory(site=factories.SiteFactory(), uuid=catalog["programs"][0]["uuid"])
+        assert "skipped" not in sync(catalog)
+        assert Program.objects.filter(is_synced=True).count() == 2
+
+    def test_a_row_that_becomes_managed_here_during_the_run_is_not_updated(self, catalog, sync, monkeypatch):
+        sync(catalog)
+        row = Pathway.objects.get(name="Master")
+        bulk_create = Pathway.objects.bulk_create
+
+        def manage_here_first(rows):
+            Pathway.objects.filter(pk=row.pk).update(is_synced=False, email="new@northfield.example")
+            return bulk_create(rows)
+
+        monkeypatch.setattr(Pathway.objects, "bulk_create", manage_here_first)
+        catalog["pathways"][0].update(email="old@northfield.example", programs=[])
+        sync(catalog)
+        assert (row.programs.count(), Pathway.objects.get(pk=row.pk).email) == (1, "new@northfield.example")
+
+
+NEXT_STEPS = {"description": "Apply by June.", "destination_url": "https://northfield.example/next"}
+
+
+def next_steps():
+    return Pathway.objects.values_list("description", "destination_url").get()
+
+
+class TestNextSteps:
+    @pytest.fixture
+    def item(self, sync):
+        """The item of a pathway that has been copied with its next steps."""
+        item = pathway_item(**NEXT_STEPS)
+        sync({"programs": [], "pathways": [item]})
+        assert next_steps() == tuple(NEXT_STEPS.values())
+        return item
+
+    def test_they_are_updated(self, item, sync):
+        changed = {**item, "description": "Apply by July.", "destination_url": "http://northfield.example:8080/é?a=b#c"}
+        out = sync({"programs": [], "pathways": [changed]})
+        assert f"pathway {item['uuid']} updated (description, destination_url): Master" in out
+        assert next_steps() == ("Apply by July.", "http://northfield.example:8080/é?a=b#c")
+
+    @pytest.mark.parametrize("value", [None, "", " "], ids=repr)
+    def test_null_and_blank_clear_them(self, value, item, sync):
+        sync({"programs": [], "pathways": [{**item, "description": value, "destination_url": value}]})
+        assert next_steps() == ("", "")
+
+    @pytest.mark.parametrize("name", NEXT_STEPS)
+    def test_a_source_without_a_field_leaves_it_as_it_is(self, name, item, sync):
+        del item[name]
+        assert sync({"programs": [], "pathways": [item]}) == "0 changes.\n"
+        assert next_steps() == tuple(NEXT_STEPS.values())
+
+    def test_a_new_row_from_a_source_without_the_fields(self, sync):
+        sync({"programs": [], "pathways": [pathway_item()]})
+        assert next_steps() == ("", "")
+
+    def test_the_longest_address(self, item, sync):
+        address = "https://northfield.example/".ljust(2000, "x")
+        sync({"programs": [], "pathways": [{**item, "destination_url": address}]})
+        assert next_steps()[1] == address
 
 
 class TestSites:
@@ -161,6 +295,33 @@ INVALID_PATHWAYS = [
     ({"pathway_type": "x"}, "pathway_type"),
     ({"status": "x"}, "status"),
     ({"programs": [{"uuid": 1.5}]}, "programs"),
+    ({"description": "a\0b"}, "description"),
+    ({"description": "a\ud800b"}, "description"),
+    ({"description": ["Apply"]}, "description"),
+    *(
+        ({"destination_url": address}, "destination_url")
+        for address in (
+            "javascript:alert(1)",
+            "javascript://northfield.example/%0aalert(1)",
+            "ftp://northfield.example/",
+            "data:text/html,next",
+            "mailto:r@northfield.example",
+            "/next",
+            "//northfield.example/next",
+            "northfield.example",
+            "https://",
+            "https:///next",
+            "https://a b.example/",
+            "https://a.example/\0",
+            "https://a.example/\ud800",
+            "https://[::1/",
+            "https://a.example/\njavascript:alert(1)",
+            "https://northfield.example/".ljust(2001, "x"),
+            7,
+            True,
+            {},
+        )
+    ),
 ]
 
 
@@ -168,7 +329,7 @@ class TestInvalidItems:
     @pytest.mark.parametrize(
         ("kind", "change", "field"),
         [("programs", *row) for row in INVALID_PROGRAMS] + [("pathways", *row) for row in INVALID_PATHWAYS],
-        ids=str,
+        ids=lambda value: str(value)[:70],
     )
     def test_an_invalid_item_is_reported_and_its_row_is_unchanged(self, kind, change, field, catalog, sync):
         sync(catalog)

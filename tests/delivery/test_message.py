@@ -5,7 +5,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from credit_pathways import api
-from credit_pathways.models import ProgramCertRecord
+from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.record_source import FixedRecordSource
 
@@ -32,7 +32,7 @@ def test_headers(send):
     assert mail["To"] == "registrar@northfield.example"
     assert mail["From"] == "no-reply@example.com"
     assert mail["Reply-To"] == "halima@home.example"
-    assert mail["Subject"] == "Credit request from Halima Khan: Statistics"
+    assert mail["Subject"] == f"Credit request {UserCreditPathway.objects.get().pk} from Halima Khan: Statistics"
     assert mail.get_content_type() == "multipart/alternative"
 
 
@@ -42,7 +42,17 @@ def test_both_parts_contain_everything(send):
         url = f"https://example.com/records/programs/shared/{shared.get().uuid}/"
         for part in ("Halima Khan", "Master of Science", "Statistics", url, f"{url}csv", "example.com"):
             assert part in text
+        assert f"Request number: {UserCreditPathway.objects.get().pk}" in text
         assert "reply to this email" in text
+
+
+def test_the_request_number_is_not_formatted(learner, program, pathway, relay, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    row = factories.UserCreditPathwayFactory(pk=1234567, user=learner, program=program, pathway=pathway)
+    factories.ProgramCertRecordFactory(user=learner, program=program)
+    api.deliver(row)
+    [mail] = relay.messages
+    assert all("1234567" in text for text in [mail["Subject"], *texts(mail)])
 
 
 @pytest.mark.parametrize(("completed", "words"), [(True, "Status: completed"), (False, "Status: partially completed")])
@@ -61,7 +71,7 @@ def test_settings(send, settings):
 
 def test_a_learner_without_a_full_name_is_named_by_username(send, learner):
     learner.first_name = learner.last_name = ""
-    assert send()["Subject"] == "Credit request from halima: Statistics"
+    assert send()["Subject"].endswith(" from halima: Statistics")
 
 
 @pytest.mark.parametrize("address", ["", "nobody", "a@b.example\r\nBcc: x@y.example", "a@b.example, c@d.example"])

@@ -9,15 +9,19 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError, connection
 from django.db.models.signals import pre_save
+from django.utils import translation
+from django.utils.translation import gettext
 from edx_ace.channel import ChannelMap
 from edx_ace.channel.django_email import DjangoEmailChannel
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api
+from credit_pathways.delivery import later, sending
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
-from tests.support.failures import TalkativeChannel
+from tests.support.failures import FAILURES, TalkativeChannel
 from tests.support.receivers import connected
+from tests.support.record_source import NO_RECORD, FixedRecordSource
 from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,6 +102,102 @@ class TestAllOrNothing:
         with connected(pre_save, refuse, sender=model), pytest.raises(DatabaseError):
             api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (UserCreditPathway.objects.count(), ProgramCertRecord.objects.count(), relay.messages) == (0, 0, [])
+
+
+#: Parts of the failure reasons of some ways to fail.
+REASONS = {
+    "connection_refused": "could not be sent. (ConnectionRefusedError)",
+    "greeting_421": "could not be sent. (SMTPConnectError 421)",
+    "rcpt_550": "could not be sent. (SMTPRecipientsRefused 550)",
+    "data_554": "could not be sent. (SMTPDataError 554)",
+    "timeout_after_greeting": "could not be sent. (SMTPServerDisconnected)",
+    "disconnect_in_data": "could not be sent. (SMTPServerDisconnected)",
+    "no_template": "could not be sent. (TemplateDoesNotExist)",
+    "channel_error": "could not be sent. (ValueError)",
+    "no_channel": "No email channel accepted the email",
+    "policy_denies": "No email channel accepted the email",
+    "channel_busy": "No email channel accepted the email",
+}
+
+
+REASON_TEXTS = [text for name, text in vars(sending).items() if name.isupper() and isinstance(text, str)]
+
+
+class TestWhatIsRecorded:
+    """The address, the number of attempts, and why an attempt failed."""
+
+    def recorded(self):
+        return UserCreditPathway.objects.values_list("status", "attempts", "sent_to", "failure_reason").get()
+
+    def test_the_address(self, request_row, relay):
+        api.deliver(request_row)
+        assert self.recorded() == ("sent", 1, "registrar@northfield.example", "")
+        assert [mail["To"] for mail in relay.messages] == [request_row.sent_to]
+        type(request_row.pathway).objects.update(email="new@northfield.example")
+        assert self.recorded()[2] == "registrar@northfield.example"
+
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_every_failure_has_a_reason_without_personal_data(self, name, request_row, failure):
+        with getattr(failure, name)():
+            api.deliver(request_row)
+        status, attempts, sent_to, reason = self.recorded()
+        assert (status, attempts, sent_to) == ("failed", 1, "")
+        assert (request_row.attempts, request_row.failure_reason) == (1, reason)
+        assert REASONS.get(name, ".") in reason
+        for personal in ("Halima", "Khan", "halima", "home.example", str(ProgramCertRecord.objects.get().uuid)):
+            assert personal not in reason
+        api.deliver(request_row)
+        assert self.recorded() == ("sent", 2, "registrar@northfield.example", "")
+
+    @pytest.mark.parametrize(
+        ("model", "values", "reason"),
+        [
+            ("user", {"is_active": False}, "The learner's account is inactive."),
+            ("user", {"username": NO_RECORD}, "The learner has no record in the program."),
+            ("pathway", {"email": ""}, "The pathway has no email address."),
+        ],
+        ids=str,
+    )
+    def test_nothing_to_send(self, model, values, reason, request_row, relay):
+        type(getattr(request_row, model)).objects.update(**values)
+        row = UserCreditPathway.objects.get()
+        assert later.attempt_delivery(request_id=row.pk, is_last=False) == "failed"
+        assert (*self.recorded(), relay.messages) == ("failed", 1, "", reason, [])
+
+    def test_a_withdrawn_link(self, request_row, learner, program, relay):
+        api.revoke_record(user=learner, program=program)
+        api.deliver(request_row)
+        assert (*self.recorded(), relay.messages) == ("failed", 1, "", "The learner stopped sharing the record.", [])
+
+    def test_a_request_that_stays_pending(self, request_row, failure):
+        before = UserCreditPathway.objects.get().modified
+        with failure.rcpt_451():
+            later.attempt_delivery(request_id=request_row.pk, is_last=False)
+        assert self.recorded()[:2] == ("pending", 1)
+        assert "(SMTPRecipientsRefused 451)" in self.recorded()[3]
+        assert UserCreditPathway.objects.get().modified == before
+
+    def test_a_record_source_that_raises_an_error(self, request_row, relay, monkeypatch):
+        def raise_error(*args):
+            raise LookupError("Halima Khan")
+
+        monkeypatch.setattr(FixedRecordSource, "progress", raise_error)
+        later.attempt_delivery(request_id=request_row.pk, is_last=True)
+        assert self.recorded()[::3] == ("failed", "The email could not be sent. (LookupError)")
+
+    def test_the_longest_reason_fits(self):
+        error = type("X" * 500, (Exception,), {"smtp_code": "Halima", "recipients": {"a@b.example": "Halima"}})()
+        reason = sending.with_error(max(REASON_TEXTS, key=len), error)
+        assert len(reason) <= UserCreditPathway._meta.get_field("failure_reason").max_length
+        assert "Halima" not in reason
+
+    def test_reasons_are_translated_when_they_are_shown(self, request_row):
+        request_row.failure_reason = f"{sending.NOT_SENT} (TimeoutError)"
+        assert request_row.failure_label == request_row.failure_reason
+        with translation.override("fr"):
+            assert request_row.failure_label == f"{gettext(sending.NOT_SENT)} (TimeoutError)"
+            assert request_row.failure_label != request_row.failure_reason
+        assert UserCreditPathway().failure_label == ""
 
 
 class TestOutcome:

@@ -50,6 +50,14 @@ def test_a_second_run_changes_nothing(catalog):
     assert sync() == "0 changes.\n"
 
 
+def test_next_steps_that_credentials_does_not_have_are_kept(catalog):
+    sync()
+    Pathway.objects.update(description="Apply by June.", destination_url="https://northfield.example/next")
+    assert sync() == "0 changes.\n"
+    copy = local_copy(catalog[1])
+    assert (copy.description, copy.destination_url) == ("Apply by June.", "https://northfield.example/next")
+
+
 def test_missing_items_are_retired(catalog):
     program, pathway = catalog
     sync()

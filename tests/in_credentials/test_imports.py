@@ -83,6 +83,17 @@ def test_an_unknown_status_becomes_pending(request_):
     assert UserCreditPathway.objects.get().status == "pending"
 
 
+@pytest.mark.parametrize("status", ["sent", ""])
+def test_what_credentials_does_not_know_stays_empty(status, request_):
+    dated(request_, status=status)
+    run_import()
+    dated(request_, modified=MODIFIED + timedelta(days=1))
+    assert run_import() == "0 public links and 0 credit requests copied, 1 updated.\n"
+    row = UserCreditPathway.objects.get()
+    assert (row.completed, row.sent_to, row.attempts) == (None, "", 0)
+    assert (row.failure_reason, row.bounced_at, row.bounce_reason) == ("", None, "")
+
+
 def test_a_link_and_a_request_with_the_same_id(link, request_):
     dated(link, id=7)
     dated(request_, id=7)

@@ -42,6 +42,12 @@ def test_exports_all_requests(rows):
     assert exported()[0]["institution"] == "Northfield University"
 
 
+def test_booleans_and_null(rows):
+    for row, completed in zip(rows, (True, False, None), strict=True):
+        UserCreditPathway.objects.filter(pk=row.pk).update(completed=completed)
+    assert [row["completed"] for row in exported()] == ["true", "false", ""]
+
+
 def test_filters(rows, program, settings):
     first, second, third = (row.pk for row in rows)
     assert ids("--since", "2024-01-01") == [second, third]

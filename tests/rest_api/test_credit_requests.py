@@ -31,6 +31,13 @@ class TestCreditRequests:
         return [row["id"] for row in response.json()["results"]]
 
     def test_a_row(self, client, requests, program, pathway):
+        UserCreditPathway.objects.filter(pk=requests[0].pk).update(
+            completed=False,
+            sent_to="registrar@northfield.example",
+            attempts=2,
+            bounced_at=datetime(2026, 1, 2, tzinfo=UTC),
+            bounce_reason="550 5.1.1 User unknown",
+        )
         rows = client.get(URL).json()["results"]
         assert rows[0] == {
             "id": requests[0].pk,
@@ -41,10 +48,17 @@ class TestCreditRequests:
             "program_uuid": str(program.uuid),
             "program": "Statistics",
             "status": "sent",
+            "completed": False,
+            "sent_to": "registrar@northfield.example",
+            "attempts": 2,
+            "failure_reason": "",
+            "bounced_at": "2026-01-02T00:00:00Z",
+            "bounce_reason": "550 5.1.1 User unknown",
             "created": "2026-01-01T00:00:00Z",
             "modified": rows[0]["modified"],
         }
         assert (rows[1]["program"], rows[1]["program_uuid"]) == (None, None)
+        assert (rows[1]["completed"], rows[1]["bounced_at"]) == (None, None)
 
     def test_learners_see_their_own(self, client, requests):
         own, old, other = requests

@@ -154,6 +154,29 @@ def how_often_is_a_request_repeated_within_a_day(rows):
 
 
 @answer
+def what_share_of_requests_was_made_before_completing_the_program(rows):
+    lines = []
+    for program, found in grouped(rows.with_program(), lambda request: request.program_id):
+        counts = Counter(request.completed for request in found)
+        before, after, unknown = counts[False], counts[True], counts[None]
+        share = round_to_tenth(Decimal(100 * before) / (before + after)) if before or after else None
+        lines.append((rows.programs[program].title, len(found), before, after, unknown, share))
+    return sorted(lines, key=lambda line: -line[1])
+
+
+@answer
+def who_asked_again_after_completing(rows):
+    with_program = [request for request in rows.requests if request.program_id and request.created < END]
+    for (user, program), found in grouped(with_program, lambda request: (request.user_id, request.program_id)):
+        in_order = sorted(found, key=sort_key)
+        before = next((request for request in in_order if request.completed is False), None)
+        if before:
+            after = [request for request in in_order[in_order.index(before) :] if request.completed]
+            if after and after[0].created >= START:
+                yield user, rows.programs[program].title, before.created, after[0].created, len(after)
+
+
+@answer
 def how_long_did_it_take_until_the_mail_left(rows):
     sent = [request for request in rows.with_program() if request.status == "sent"]
     for institution, found in grouped(sent, rows.institution):
@@ -177,6 +200,17 @@ def how_many_learners_did_each_institution_hear_of_by_year(rows):
     sent = [request for request in rows.requests if request.status == "sent" and YEARS_START <= request.created < END]
     for key, found in grouped(sent, lambda request: (rows.institution(request), str(request.created.year))):
         yield *key, count_learners(found), len(found)
+
+
+@answer
+def how_many_requests_went_to_each_address(rows):
+    sent = [request for request in rows.of_the_year() if request.status == "sent"]
+    lines = []
+    for address, found in grouped(sent, lambda request: request.sent_to.lower()):
+        pathways = len({request.pathway_id for request in found})
+        last = max(request.created for request in found)
+        lines.append((address or "not recorded", len(found), pathways, last))
+    return sorted(lines, key=lambda line: (-line[1], line[0]))
 
 
 @answer

@@ -28,9 +28,16 @@ def _environment(database: Path, settings: str = "demo.settings") -> dict[str, s
 
 def load(database: Path, domain: str) -> None:
     """Create the database and load the demo's data."""
-    for command in ("migrate_demo", f"load_demo --domain {domain}"):
-        arguments = [*MANAGE, *command.split()]
-        subprocess.run(arguments, cwd=ROOT, env=_environment(database), check=True, capture_output=True)
+    manage(database, "migrate_demo")
+    manage(database, "load_demo", "--domain", domain)
+
+
+def manage(database: Path, *command: str) -> str:
+    """Run a management command and return its output."""
+    result = subprocess.run(
+        [*MANAGE, *command], cwd=ROOT, env=_environment(database), check=True, capture_output=True, text=True
+    )
+    return result.stdout
 
 
 @contextmanager

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import translation
 from django.utils.translation import gettext
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+from pypdf import PdfReader
 
 #: axe's rules for WCAG 2.2 AA. The app's own pages also follow its best practices.
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
@@ -143,3 +146,14 @@ def request_credit(who, *pathways):
     results = who.page.locator(".cp-results[role=status]")
     expect(results).to_be_focused()
     expect(results).to_have_accessible_description(re.compile(r"\w"))
+
+
+def printed_pages(who):
+    """Return the text of each printed page."""
+    pages = PdfReader(BytesIO(who.page.pdf(format="A4"))).pages
+    return [compact(page.extract_text()) for page in pages]
+
+
+def compact(text):
+    """Remove white space and the font's ligatures, which are in the text of a PDF."""
+    return "".join(normalize("NFKC", text).split())

@@ -12,13 +12,16 @@ from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from credit_pathways.catalog import Catalog, CatalogError, sources
-from credit_pathways.catalog.sync import synchronize
+from credit_pathways.catalog.sync import SyncResult, synchronize
 
 
 class Command(BaseCommand):
     """Read a complete catalog, then make the site's catalog match it."""
 
-    help = "Copy programs and pathways into the catalog. What is gone from the source is retired; nothing is deleted."
+    help = (
+        "Copy programs and pathways into the catalog. What is gone from the source is retired; nothing is deleted. "
+        "Rows that are managed here, in the admin, stay as they are."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         group = parser.add_mutually_exclusive_group(required=True)
@@ -33,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Print what would change, and change nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Synchronize, print the changes, and exit with status 1 if an item was skipped."""
+        """Synchronize, print the changes, and exit with status 1 if there is a problem with an item."""
         site = _site(options["site"])
         catalog = self._read(site, options)
         result = synchronize(
@@ -42,13 +45,12 @@ class Command(BaseCommand):
             pathways=_progress_bar(catalog.pathways, "pathways"),
             dry_run=options["dry_run"],
         )
-        for line in result.changes:
+        for line in [*result.changes, *result.skipped]:
             self.stdout.write(line)
         for line in result.problems:
             self.stderr.write(line)
-        changes, problems = len(result.changes), len(result.problems)
-        dry_run = ", not made (dry run)" if options["dry_run"] else ""
-        self.stdout.write(f"{changes} change{pluralize(changes)}{dry_run}.")
+        self.stdout.write(_summary(result, dry_run=options["dry_run"]))
+        problems = len(result.problems)
         if problems:
             raise CommandError(
                 f"{problems} problem{pluralize(problems)} (see above). All other items were synchronized."
@@ -63,6 +65,13 @@ class Command(BaseCommand):
             return Catalog(*(list(_progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()))
         except CatalogError as error:
             raise CommandError(f"Nothing was changed, because the catalog could not be read: {error}") from error
+
+
+def _summary(result: SyncResult, *, dry_run: bool) -> str:
+    changes, skipped = len(result.changes), len(result.skipped)
+    retired = f" ({result.retired} retired)" if result.retired else ""
+    summary = f"{changes} change{pluralize(changes)}{retired}{', not made (dry run)' if dry_run else ''}."
+    return f"{summary} {skipped} item{pluralize(skipped)} skipped." if skipped else summary
 
 
 def _progress_bar(items: Iterable[Any], name: str) -> Iterable[Any]:

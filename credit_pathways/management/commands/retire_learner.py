@@ -1,0 +1,29 @@
+"""``manage.py retire_learner``: withdraw what a learner has shared (ADR 0020)."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.http import Http404
+
+from credit_pathways import api
+from credit_pathways.shortcuts import get_learner_or_404
+
+
+class Command(BaseCommand):
+    """Retire one learner. Running the command again is harmless."""
+
+    help = (
+        "Withdraw all public links of a learner, and fail the credit requests that were never sent, so that they never "
+        "are. The rows of requests stay, for reports. Run it before the username is replaced."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username", metavar="USERNAME")
+
+    def handle(self, *args: Any, username: str, **options: Any) -> None:
+        try:
+            api.retire_learner(user=get_learner_or_404(username))
+        except Http404:
+            raise CommandError(f"There is no user {username}.") from None
+        self.stdout.write("Public links are withdrawn. Requests that were never sent have failed.")

@@ -1,0 +1,216 @@
+"""Retired learners and inactive accounts: their links are dead, and nothing is delivered for them (promise 7)."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
+from django.urls import reverse
+
+from credit_pathways import api
+from credit_pathways.delivery import later
+from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
+from tests import factories
+from tests.support.threads import run_concurrently
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+URL = "/records/api/v1/retire_learner/"
+RETIRED = "The learner was retired."
+
+
+def post(client, username="halima", **options):
+    return client.post(URL, {"username": username}, content_type="application/json", **options)
+
+
+def states():
+    return list(UserCreditPathway.objects.order_by("pk").values_list("status", "failure_reason"))
+
+
+def dead_links(client, uuid):
+    """Return the status codes of the page, the CSV and the JSON of a public link."""
+    pages = [reverse(f"credit_pathways:{name}", args=[uuid]) for name in ("public_record", "public_record_csv")]
+    return [
+        client.get(page).status_code for page in (*pages, f"/records/api/v1/program_records/{uuid}/?is_public=true")
+    ]
+
+
+class TestInactiveAccount:
+    @pytest.fixture(autouse=True)
+    def _inactive(self, learner, request_row):
+        type(learner).objects.filter(pk=learner.pk).update(is_active=False)
+        learner.is_active = False
+
+    def test_its_links_are_dead(self, client, learner):
+        uuid = ProgramCertRecord.objects.get().uuid
+        assert dead_links(client, uuid) == [404, 404, 404]
+        type(learner).objects.update(is_active=True)
+        assert dead_links(client, uuid) == [200, 200, 200]
+
+    def test_nothing_is_delivered(self, learner, program, pathway, request_row, relay):
+        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert api.deliver(request_row) == "failed"
+        assert [row.status for row in api.request_credit(user=learner, program=program, pathways=[pathway])] == [
+            "failed"
+        ]
+        assert relay.messages == []
+        assert states() == [("failed", "The learner's account is inactive.")] * 2
+
+    def test_deliver_pending_fails_it(self, request_row, relay):
+        with pytest.raises(CommandError):
+            call_command("deliver_pending", older_than=0, stdout=StringIO())
+        assert (states()[0][0], relay.messages) == ("failed", [])
+
+    def test_the_account_becomes_inactive_while_an_email_is_in_flight(self, learner, program, pathway, relay):
+        """The second of two emails is not sent."""
+        type(learner).objects.update(is_active=True)
+        learner.is_active = True
+        other = factories.PathwayFactory(programs=[program])
+
+        def deactivate():
+            type(learner).objects.update(is_active=False)
+            connections["default"].close()
+
+        relay.on_data = deactivate
+        requests = api.request_credit(user=learner, program=program, pathways=[pathway, other])
+        assert [row.status for row in requests] == ["sent", "failed"]
+
+    def test_staff_see_why_it_cannot_be_delivered(self, log_in_staff, request_row, relay):
+        client = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
+        url = "/admin/credit_pathways/usercreditpathway/deliver-again/"
+        assert "account is inactive" in client.get(url, {"id": request_row.pk}).content.decode()
+        page = client.post(url, {"id": request_row.pk}, follow=True)
+        assert [str(message) for message in page.context["messages"]] == [
+            f"Request {request_row.pk}: not delivered: its learner's account is inactive."
+        ]
+        assert relay.messages == []
+
+    def test_staff_see_no_link(self, admin_client, request_row):
+        page = admin_client.get(f"/admin/credit_pathways/usercreditpathway/{request_row.pk}/change/").content.decode()
+        assert "not shared" in page
+        assert str(ProgramCertRecord.objects.get().uuid) not in page
+
+
+class TestRetireLearner:
+    @pytest.fixture
+    def others(self, request_row):
+        """The link and the request of another learner."""
+        shared = factories.ProgramCertRecordFactory()
+        factories.UserCreditPathwayFactory(user=shared.user, program=shared.program)
+        return shared
+
+    def test_links_are_dead_and_nothing_can_be_delivered(self, client, learner, request_row, relay):
+        shared = ProgramCertRecord.objects.get()
+        failed = factories.UserCreditPathwayFactory(
+            user=learner, program=request_row.program, pathway=request_row.pathway, status="failed"
+        )
+        api.retire_learner(user=learner)
+        assert dead_links(client, shared.uuid) == [404, 404, 404]
+        assert [api.deliver(row) for row in (request_row, failed)] == ["failed", "failed"]
+        assert not list(later.overdue_requests(older_than=0 * request_row.created.resolution))
+        assert relay.messages == []
+
+    def test_rows_stay(self, learner, program, pathway, others):
+        row = {"user": learner, "pathway": pathway}
+        factories.UserCreditPathwayFactory(**row, program=None)
+        for status in ("failed", "sent"):
+            factories.UserCreditPathwayFactory(**row, program=program, status=status, failure_reason="as before")
+        api.retire_learner(user=learner)
+        assert states() == [
+            ("failed", RETIRED),
+            ("pending", ""),
+            ("failed", RETIRED),
+            ("failed", "as before"),
+            ("sent", "as before"),
+        ]
+        assert list(ProgramCertRecord.objects.all()) == [others]
+
+    def test_links_of_all_programs_are_withdrawn(self, learner, others):
+        factories.ProgramCertRecordFactory(user=learner, program=factories.ProgramFactory(site=factories.SiteFactory()))
+        api.retire_learner(user=learner)
+        assert list(ProgramCertRecord.objects.all()) == [others]
+
+    def test_an_imported_request_is_left_as_it_is(self, learner, request_row):
+        """Whether it was sent is not known."""
+        ImportedRow.objects.create(table="t", row_id=1, credit_request=request_row)
+        api.retire_learner(user=learner)
+        assert states() == [("pending", "")]
+
+    def test_a_later_click_is_a_new_request(self, learner, program, pathway, request_row, relay):
+        api.retire_learner(user=learner)
+        assert [row.status for row in api.request_credit(user=learner, program=program, pathways=[pathway])] == ["sent"]
+        assert [status for status, _reason in states()] == ["failed", "sent"]
+
+    def test_a_request_in_flight_is_left_to_its_attempt(self, learner, request_row, relay):
+        def retire():
+            api.retire_learner(user=learner)
+            connections["default"].close()
+
+        relay.on_data = lambda: run_concurrently(1, retire)
+        api.deliver(request_row)
+        assert [mail["To"] for mail in relay.messages] == [request_row.pathway.email]
+        assert states() == [("sent", "")]
+        assert not ProgramCertRecord.objects.exists()
+
+    def test_inside_a_transaction_of_the_caller(self, learner, request_row):
+        with transaction.atomic():
+            api.retire_learner(user=learner)
+        assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
+
+
+class TestEndpoint:
+    @pytest.fixture
+    def worker(self, log_in_staff):
+        return log_in_staff("retire_learner")
+
+    @pytest.mark.parametrize("atomic", [False, True])
+    def test_it_retires_and_may_be_repeated(self, atomic, worker, request_row, monkeypatch):
+        monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", atomic)
+        for _time in range(2):
+            answer = post(worker)
+            assert (answer.status_code, answer.content) == (204, b"")
+        assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
+
+    @pytest.mark.parametrize("username", ["nobody", "HALIMA", "halima ", "hálima", "hal", "🎓", "x" * 500])
+    def test_an_unknown_username(self, username, worker, request_row):
+        assert post(worker, username).status_code == 404
+        assert states() == [("pending", "")]
+
+    @pytest.mark.parametrize("body", [{}, {"username": ""}, {"username": None}, {"username": ["halima"]}, [], "halima"])
+    def test_a_malformed_body(self, body, worker, request_row):
+        answer = worker.post(URL, json.dumps(body), content_type="application/json")
+        assert answer.status_code == 400
+        assert {"username", "non_field_errors"} & answer.json().keys()
+
+    @pytest.mark.parametrize("character", ["\x00", "\ud800"])
+    def test_characters_that_no_database_stores(self, character, worker, request_row):
+        body = json.dumps({"username": character})
+        assert worker.post(URL, body, content_type="application/json").status_code in (400, 404)
+
+    def test_it_needs_the_permission(self, log_in_staff, client, request_row):
+        assert post(client).status_code == 403
+        assert post(log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")).status_code == 403
+        client.logout()
+        assert post(client).status_code == 403
+        assert states() == [("pending", "")]
+
+    def test_other_methods(self, worker):
+        assert worker.get(URL).status_code == 405
+        assert worker.post(URL, {"username": "halima"}).status_code == 415
+
+    def test_the_flood_guard_does_not_count_it(self, worker, request_row, settings):
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/day"
+        assert [post(worker).status_code for _time in range(3)] == [204] * 3
+
+
+class TestCommand:
+    def test_it_retires(self, request_row):
+        out = StringIO()
+        call_command("retire_learner", "halima", stdout=out)
+        assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
+        assert out.getvalue() == "Public links are withdrawn. Requests that were never sent have failed.\n"
+
+    def test_an_unknown_username(self, db):
+        with pytest.raises(CommandError, match=r"There is no user nobody\."):
+            call_command("retire_learner", "nobody")
