@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from . import conf
 from .delivery import broker, sending
 from .models import Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
-from .records import ProgramRecord, current_record, program_record, program_records, public_record
+from .records import ProgramRecord, program_record, program_records, public_record
 from .signals import credit_requested
 
 __all__ = [
@@ -92,12 +92,12 @@ def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     Try once to deliver a request that was never sent, with the record as it is now, and return its status.
 
     A request that was sent or imported, or has no program, is left as it is. A request whose record is no longer
-    shared fails, because only the learner may share it again (ADR 0008).
+    shared fails, because only the learner may share it again (ADR 0008), and so does that of an inactive account.
 
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    return sending.send(credit_request, current_record(credit_request), from_statuses=UserCreditPathway.UNSENT)
+    return sending.send_current(credit_request, from_statuses=UserCreditPathway.UNSENT)
 
 
 def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:
@@ -108,7 +108,7 @@ def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:
 def credit_requests(*, user: Learner) -> QuerySet[UserCreditPathway]:
     """Return the learner's requests, newest first. Earlier requests never decide what a learner may do (ADR 0001)."""
     requests = UserCreditPathway.objects.filter(user=user).with_imported().order_by("-created", "-pk")
-    return requests.prefetch_related("pathway", "program")
+    return requests.prefetch_related("pathway", "program__site")
 
 
 def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:

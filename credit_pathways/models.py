@@ -291,6 +291,7 @@ class UserCreditPathway(TimeStampedModel):
     attempts = models.PositiveIntegerField(_("delivery attempts"), default=0)
     #: Why the last attempt failed, in English, without personal data; empty once the email is sent.
     failure_reason = models.CharField(_("why it was not sent"), max_length=255, blank=True)
+    #: A bounce leaves ``modified`` as it is, which receipts and reports read as the time of sending.
     bounced_at = models.DateTimeField(_("bounced at"), null=True, blank=True)
     bounce_reason = models.CharField(_("why it bounced"), max_length=255, blank=True)
 

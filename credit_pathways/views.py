@@ -81,7 +81,7 @@ class IndexView(LoginRequiredMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         records = api.program_records(user=self.request.user, site=get_site_or_404(self.request))
-        return super().get_context_data(records=records, messages=messages.get_messages(self.request), **kwargs)
+        return super().get_context_data(records=records, messages=_messages_with_requests(self.request), **kwargs)
 
 
 @method_decorator(never_cache, name="dispatch")

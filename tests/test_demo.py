@@ -168,7 +168,7 @@ def test_a_retired_learner(demo, database):
     learner.request_credit(REFUSED)
     link = next(str(url) for url in learner.page.hrefs if "/shared/" in str(url))
     assert "Halima" in build_opener().open(link).read().decode()
-    assert "withdrawn" in demo_server.manage(database, "retire_learner", "halima")
+    assert "Withdrew all public links" in demo_server.manage(database, "retire_learner", "halima")
     with pytest.raises(HTTPError, match="404"):
         build_opener().open(link)
     number = next(row[0] for row in staff.open("/admin/credit_pathways/usercreditpathway/").rows if "halima" in row)

@@ -20,7 +20,7 @@ VALUES = {
     "completed": (None, False, True),
     "sent_to": ("", "registrar@northfield.example", "old@northfield.example"),
     "attempts": (0, 1_000_000),
-    "failure_reason": ("", "The learner was retired."),
+    "failure_reason": ("", "The learner was retired"),
     "bounced_at": (None, timezone.now()),
     "bounce_reason": ("", "550 no such user"),
 }

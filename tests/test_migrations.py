@@ -1,4 +1,4 @@
-"""0001 is the schema before ADR 0001, 0002 adds the program. Nothing fills in the program of earlier rows."""
+"""0001 is the schema before ADR 0001. 0002 adds the program, 0003 what a request tells. Neither fills in old rows."""
 
 import uuid
 
@@ -7,7 +7,21 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-BEFORE, AFTER = "0001_initial", "0002_usercreditpathway_program"
+BEFORE, AFTER, LAST = "0001_initial", "0002_usercreditpathway_program", "0003_what_a_request_tells"
+
+#: The values that 0003 gives to earlier rows, by model.
+NOT_KNOWN = {
+    "UserCreditPathway": {
+        "completed": None,
+        "sent_to": "",
+        "attempts": 0,
+        "failure_reason": "",
+        "bounced_at": None,
+        "bounce_reason": "",
+    },
+    "Pathway": {"description": "", "destination_url": "", "is_synced": False},
+    "Program": {"is_synced": False},
+}
 NO_PROGRAM = 10**9
 
 
@@ -49,9 +63,9 @@ def new_request(apps, **values):
     return requests(apps).create(user_id=first.user_id, pathway_id=first.pathway_id, **values)
 
 
-def columns():
+def columns(model="usercreditpathway"):
     with connection.cursor() as cursor:
-        table = connection.introspection.get_table_description(cursor, "credit_pathways_usercreditpathway")
+        table = connection.introspection.get_table_description(cursor, f"credit_pathways_{model.lower()}")
     return {column.name for column in table}
 
 
@@ -75,6 +89,23 @@ def test_a_program_that_does_not_exist_is_refused(old, migrate):
     new = migrate(AFTER)
     with pytest.raises(IntegrityError):
         new_request(new, program_id=NO_PROGRAM)
+
+
+def test_earlier_rows_survive_and_what_they_tell_is_not_known(old, migrate):
+    middle = migrate(AFTER)
+    rows = {name: list(middle.get_model("credit_pathways", name).objects.order_by("pk").values()) for name in NOT_KNOWN}
+    new = migrate(LAST)
+    for name, added in NOT_KNOWN.items():
+        model = new.get_model("credit_pathways", name)
+        assert list(model.objects.order_by("pk").values()) == [{**row, **added} for row in rows[name]]
+        assert added.keys() <= columns(name)
+    new_request(new, completed=True, sent_to="a@b.example", attempts=2, failure_reason="x", bounce_reason="y")
+
+    middle = migrate(AFTER)
+    for name, added in NOT_KNOWN.items():
+        assert not added.keys() & columns(name)
+    assert list(requests(middle).order_by("pk").values())[:2] == rows["UserCreditPathway"]
+    assert set(requests(migrate(LAST)).values_list("completed", "attempts")) == {(None, 0)}
 
 
 @pytest.mark.django_db

@@ -28,6 +28,9 @@ def add_data(learner, program, pathway, monkeypatch):
     def add():
         factories.PathwayFactory.create_batch(30, programs=[program])
         factories.UserCreditPathwayFactory.create_batch(30, user=learner, program=program, pathway=pathway)
+        for _number in range(10):
+            elsewhere = factories.ProgramFactory(site=factories.SiteFactory())
+            factories.UserCreditPathwayFactory(user=learner, program=elsewhere, pathway=pathway)
         monkeypatch.setattr(FixedRecordSource, "courses", [EARNED] * 30)
 
     return add
@@ -38,6 +41,7 @@ def calls(client, learner, program, pathway, relay, settings):
     """Requests for a record that is already shared, by name."""
     settings.CREDIT_PATHWAYS_REQUEST_RATE = "1000/minute"
     shared = factories.ProgramCertRecordFactory(user=learner, program=program)
+    row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
     body = {"username": "halima", "pathway_id": pathway.pk}
 
     def url(name, *args):
@@ -48,6 +52,7 @@ def calls(client, learner, program, pathway, relay, settings):
         "share": lambda: client.post(url("share", program.uuid), body, content_type="application/json"),
         "page": lambda: client.get(url("program_record", program.uuid)),
         "requests page": lambda: client.get(url("credit_requests")),
+        "receipt": lambda: client.get(url("credit_request", row.pk)),
         "json": lambda: client.get(url("api-records-detail", program.uuid)),
         "public page": lambda: client.get(url("public_record", shared.uuid)),
         "public json": lambda: client.get(url("api-records-detail", shared.uuid), {"is_public": "true"}),
@@ -63,7 +68,8 @@ def calls(client, learner, program, pathway, relay, settings):
         ("send", 8),
         ("share", 4),
         ("page", 5),
-        ("requests page", 6),
+        ("requests page", 7),
+        ("receipt", 8),
         ("json", 5),
         ("public page", 1),
         ("public json", 3),
@@ -72,8 +78,7 @@ def calls(client, learner, program, pathway, relay, settings):
         ("credit requests", 6),
     ],
 )
-def test_budget(name, budget, calls, add_data, learner, program, pathway):
-    factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
+def test_budget(name, budget, calls, add_data):
     few = statements(calls[name])
     add_data()
     many = statements(calls[name])

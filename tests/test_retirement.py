@@ -9,7 +9,7 @@ from django.db import connections, transaction
 from django.urls import reverse
 
 from credit_pathways import api
-from credit_pathways.delivery import later
+from credit_pathways.delivery import later, sending
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.threads import run_concurrently
@@ -17,7 +17,7 @@ from tests.support.threads import run_concurrently
 pytestmark = pytest.mark.django_db(transaction=True)
 
 URL = "/records/api/v1/retire_learner/"
-RETIRED = "The learner was retired."
+RETIRED = "The learner was retired"
 
 
 def post(client, username="halima", **options):
@@ -55,7 +55,7 @@ class TestInactiveAccount:
             "failed"
         ]
         assert relay.messages == []
-        assert states() == [("failed", "The learner's account is inactive.")] * 2
+        assert states() == [("failed", "The learner's account is inactive")] * 2
 
     def test_deliver_pending_fails_it(self, request_row, relay):
         with pytest.raises(CommandError):
@@ -86,10 +86,12 @@ class TestInactiveAccount:
         ]
         assert relay.messages == []
 
-    def test_staff_see_no_link(self, admin_client, request_row):
-        page = admin_client.get(f"/admin/credit_pathways/usercreditpathway/{request_row.pk}/change/").content.decode()
-        assert "not shared" in page
-        assert str(ProgramCertRecord.objects.get().uuid) not in page
+    def test_staff_see_that_its_link_does_not_work(self, admin_client, request_row):
+        shared = ProgramCertRecord.objects.get()
+        for page in (f"usercreditpathway/{request_row.pk}", f"programcertrecord/{shared.pk}"):
+            content = admin_client.get(f"/admin/credit_pathways/{page}/change/").content.decode()
+            assert "The link does not work, because the learner&#x27;s account is inactive." in content
+            assert f"shared/{shared.uuid}" not in content
 
 
 class TestRetireLearner:
@@ -172,6 +174,20 @@ class TestEndpoint:
             assert (answer.status_code, answer.content) == (204, b"")
         assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
 
+    @pytest.mark.parametrize("atomic", [False, True])
+    def test_links_are_dead_before_requests_are_marked(self, atomic, worker, request_row, monkeypatch):
+        """Another connection, such as that of a worker, sees it."""
+        monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", atomic)
+        give_up, seen = sending.give_up, []
+
+        def look_first(*args):
+            seen.extend(run_concurrently(1, ProgramCertRecord.objects.exists))
+            return give_up(*args)
+
+        monkeypatch.setattr(sending, "give_up", look_first)
+        assert post(worker).status_code == 204
+        assert (seen, states()) == ([False], [("failed", RETIRED)])
+
     @pytest.mark.parametrize("username", ["nobody", "HALIMA", "halima ", "hálima", "hal", "🎓", "x" * 500])
     def test_an_unknown_username(self, username, worker, request_row):
         assert post(worker, username).status_code == 404
@@ -185,8 +201,8 @@ class TestEndpoint:
 
     @pytest.mark.parametrize("character", ["\x00", "\ud800"])
     def test_characters_that_no_database_stores(self, character, worker, request_row):
-        body = json.dumps({"username": character})
-        assert worker.post(URL, body, content_type="application/json").status_code in (400, 404)
+        answer = worker.post(URL, json.dumps({"username": character}), content_type="application/json")
+        assert (answer.status_code, list(answer.json())) == (400, ["username"])
 
     def test_it_needs_the_permission(self, log_in_staff, client, request_row):
         assert post(client).status_code == 403
@@ -209,8 +225,10 @@ class TestCommand:
         out = StringIO()
         call_command("retire_learner", "halima", stdout=out)
         assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
-        assert out.getvalue() == "Public links are withdrawn. Requests that were never sent have failed.\n"
+        assert out.getvalue() == "Withdrew all public links, and marked waiting requests as failed.\n"
 
-    def test_an_unknown_username(self, db):
-        with pytest.raises(CommandError, match=r"There is no user nobody\."):
-            call_command("retire_learner", "nobody")
+    @pytest.mark.parametrize("username", ["nobody", "HALIMA"])
+    def test_an_unknown_username(self, username, request_row):
+        with pytest.raises(CommandError, match=rf"There is no user {username}\."):
+            call_command("retire_learner", username)
+        assert states() == [("pending", "")]

@@ -7,6 +7,7 @@ What a synchronization created is read-only, until staff choose *Manage here* (A
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -78,6 +79,10 @@ class CatalogAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.is_synced)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Suggest a uuid for what is added by hand. What comes from Discovery has Discovery's."""
+        return {"uuid": uuid4(), **super().get_changeform_initial_data(request)}
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -96,7 +101,8 @@ class CatalogAdmin(admin.ModelAdmin):
     @admin.action(description=_("Manage here"), permissions=["change"])
     def manage_here(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let staff edit rows that a synchronization created; synchronizations leave them as they are from now on."""
-        number = sum(self._clear_is_synced(request, row) for row in queryset)
+        # In the order of a synchronization, with which it could deadlock otherwise.
+        number = sum(self._clear_is_synced(request, row) for row in queryset.order_by("pk"))
         if not number:
             self.message_user(request, _("Nothing was changed: all of this is managed here already."), messages.WARNING)
             return

@@ -149,7 +149,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     @admin.display(description=_("public record"))
     def public_record(self, request: UserCreditPathway) -> str | SafeString:
-        """Return the public link, if it works now."""
-        records = ProgramCertRecord.objects.open().filter(user=request.user_id, program=request.program_id)
-        record = records.select_related("program__site").first()
+        """Return the public link, if the record is shared now."""
+        records = ProgramCertRecord.objects.filter(user=request.user_id, program=request.program_id)
+        record = records.select_related("user", "program__site").first()
         return public_record_link(record) if record else str(_("not shared"))

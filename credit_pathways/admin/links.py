@@ -6,6 +6,7 @@ from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from ..links import public_record_url
 from ..models import ProgramCertRecord
@@ -27,6 +28,8 @@ def requests_link(text: Any, **filters: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
 
 
-def public_record_link(record: ProgramCertRecord) -> SafeString:
-    """Return an HTML link to the public record."""
+def public_record_link(record: ProgramCertRecord) -> SafeString | str:
+    """Return an HTML link to the public record, or why there is none (promise 7)."""
+    if not record.user.is_active:
+        return str(_("The link does not work, because the learner's account is inactive."))
     return format_html('<a href="{0}">{0}</a>', public_record_url(record.program.site, record))

@@ -29,5 +29,5 @@ class ProgramCertRecordAdmin(LearnerRowAdmin):
         return match
 
     @admin.display(description=_("public record"))
-    def public_record(self, record: ProgramCertRecord) -> SafeString:
+    def public_record(self, record: ProgramCertRecord) -> SafeString | str:
         return public_record_link(record)

@@ -136,7 +136,7 @@ def _error_line(error: serializers.ValidationError) -> str:
 
 
 def _sync_rows(model: Any, site: Site, items: Items, result: SyncResult) -> None:
-    rows = {row.uuid: row for row in model.objects.filter(site=site)}
+    rows = {row.uuid: row for row in model.objects.filter(site=site).order_by("pk")}
     created = [
         model(site=site, uuid=uuid, is_synced=True, **_row_values(model, item))
         for uuid, item in items.items()

@@ -56,7 +56,7 @@ def _publish(credit_request: UserCreditPathway) -> bool:
         return False
     log.info("credit request %s: queued", credit_request.pk)
     if task.app.conf.task_always_eager:
-        credit_request.refresh_from_db(fields=["status"])
+        credit_request.refresh_from_db(fields=["status", "modified", "sent_to", "attempts", "failure_reason"])
     return True
 
 

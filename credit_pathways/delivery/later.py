@@ -8,7 +8,6 @@ from django.db import connection, router
 from django.utils import timezone
 
 from ..models import UserCreditPathway, UserCreditPathwayQuerySet
-from ..records import current_record
 from . import sending
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
     on_failure = Status.FAILED if is_last else Status.PENDING
     try:
         return _deliver(request_id, on_failure)
-    except Exception as error:  # noqa: BLE001  from the record source, the database, or a time limit
+    except Exception as error:  # noqa: BLE001  from the database, or a time limit
         log.warning("credit request %s: %s", request_id, type(error).__name__)
         failure_reason = sending.with_error(sending.NOT_SENT, error)
     # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
@@ -46,8 +45,7 @@ def _deliver(request_id: int, on_failure: Status) -> Status | None:
     if credit_request is None:
         log.info("credit request %s: not pending", request_id)
         return None
-    record = current_record(credit_request)
-    return sending.send(credit_request, record, from_statuses=[Status.PENDING], on_failure=on_failure)
+    return sending.send_current(credit_request, from_statuses=[Status.PENDING], on_failure=on_failure)
 
 
 def overdue_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:

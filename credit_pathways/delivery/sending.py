@@ -21,7 +21,7 @@ from edx_ace.channel import Channel, ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from ..models import ImportedRow, ProgramCertRecord, UserCreditPathway
-from ..records import ProgramRecord
+from ..records import ProgramRecord, current_record
 from .message import CreditRequestMessage, credit_request_message
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 Status = UserCreditPathway.Status
 
 # Stored as failure reasons, for staff. They are translated when shown; see UserCreditPathway.failure_label.
-INACTIVE = gettext_noop("The learner's account is inactive.")
-NO_RECORD = gettext_noop("The learner has no record in the program.")
-NOT_SHARED = gettext_noop("The learner stopped sharing the record.")
-NO_ADDRESS = gettext_noop("The pathway has no email address.")
-NO_CHANNEL = gettext_noop("No email channel accepted the email: none is set up, it is busy, or a policy forbids it.")
-NOT_SENT = gettext_noop("The email could not be sent.")
-NOT_QUEUED = gettext_noop("The request could not be queued.")
-RETIRED = gettext_noop("The learner was retired.")
+INACTIVE = gettext_noop("The learner's account is inactive")
+NO_RECORD = gettext_noop("The learner has no record in the program")
+NOT_SHARED = gettext_noop("The record is no longer shared")
+NO_ADDRESS = gettext_noop("The pathway has no email address")
+NO_CHANNEL = gettext_noop("No email channel accepted the email: none is set up, it is busy, or a policy forbids it")
+NOT_SENT = gettext_noop("The email could not be sent")
+NOT_QUEUED = gettext_noop("The request could not be queued")
+RETIRED = gettext_noop("The learner was retired")
 
 
 class LockedRow(NamedTuple):
@@ -94,6 +94,27 @@ def send(
         if outcome is None:
             raise
         _record_attempt(credit_request, outcome)
+    return Status(credit_request.status)
+
+
+def send_current(
+    credit_request: UserCreditPathway, *, from_statuses: Collection[Status], on_failure: Status = Status.FAILED
+) -> Status:
+    """Send the email with the record as it is now; see ``send``. An error of the record source is a failed attempt."""
+    try:
+        record = current_record(credit_request)
+    except Exception as error:  # noqa: BLE001  the host's
+        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+        outcome = Outcome(on_failure, with_error(NOT_SENT, error))
+    else:
+        return send(credit_request, record, from_statuses=from_statuses, on_failure=on_failure)
+    # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
+    connection.close_if_unusable_or_obsolete()
+    with _row_lock():
+        row = _lock(credit_request)
+        credit_request.status = row.status if row else Status.PENDING
+        if row and row.may_be_sent(from_statuses):
+            _record_attempt(credit_request, outcome)
     return Status(credit_request.status)
 
 

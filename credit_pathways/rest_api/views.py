@@ -228,6 +228,8 @@ class MayRetireLearners(BasePermission):
         return request.user.has_perm("credit_pathways.retire_learner")
 
 
+# Without ATOMIC_REQUESTS, so that the links are dead before a delivery can read them again.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class RetireLearnerView(JSONView):
     """For the retirement pipeline of Open edX, before it replaces the username."""
 

@@ -58,6 +58,7 @@ def test_printing(visitor):
         *MASTER,
         "registrar@northfield.example",
         "/shared/",
+        NEXT_STEPS,
         "two weeks",
     ):
         assert compact(part) in text

@@ -61,7 +61,7 @@ def deliver_again(who):
     who.check(app=False)
     who.page.get_by_role("button", name=who.translate("Deliver again"), exact=True).click()
     messages = who.page.locator(".messagelist")
-    expect(messages).to_contain_text(who.translate("The email could not be sent."))
+    expect(messages).to_contain_text(who.translate("The email could not be sent"))
     who.check(app=False)
 
 

@@ -26,4 +26,4 @@ class Command(BaseCommand):
             api.retire_learner(user=get_learner_or_404(username))
         except Http404:
             raise CommandError(f"There is no user {username}.") from None
-        self.stdout.write("Public links are withdrawn. Requests that were never sent have failed.")
+        self.stdout.write("Withdrew all public links, and marked waiting requests as failed.")
