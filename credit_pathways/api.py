@@ -92,7 +92,8 @@ def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     Try once to deliver a request that was never sent, with the record as it is now, and return its status.
 
     A request that was sent or imported, or has no program, is left as it is. A request whose record is no longer
-    shared fails, because only the learner may share it again (ADR 0008), and so does that of an inactive account.
+    shared fails, because only the learner may share it again (ADR 0008). A request of an inactive account fails too
+    (ADR 0020).
 
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
@@ -123,7 +124,7 @@ def revoke_record(*, user: Learner, program: Program) -> None:
 
 def retire_learner(*, user: Learner) -> None:
     """
-    Withdraw all of the learner's public links, and fail every request that was never sent. The rows of requests stay.
+    Withdraw all of the learner's public links, and mark pending requests as failed. Requests are kept.
 
     It affects what exists now: a later click by an active account is a new request. Call it before the username is
     replaced (ADR 0020). Calling it again is harmless.

@@ -1,4 +1,4 @@
-"""Absolute URLs for emails, built from the program's site and never from a request's Host header (ADR 0004)."""
+"""Links, built from the program's site and never from a request's Host header (ADR 0004)."""
 
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -29,7 +29,7 @@ def public_record_csv_url(site: Site, shared_record: ProgramCertRecord) -> str:
 
 
 def program_record_url(program: Program, site: Site) -> str:
-    """Return the address of the Program Record page, for a link on ``site``: absolute if the program is on another."""
+    """Return the URL of the Program Record page, for a link on ``site``: absolute if the program is on another."""
     if program.site_id == site.pk:
         return reverse("credit_pathways:program_record", kwargs={"uuid": program.uuid})
     return _absolute_url(program.site, "program_record", program.uuid)

@@ -53,7 +53,7 @@ class Program(TimeStampedModel):
     type = models.CharField(_("type"), max_length=255, blank=True, help_text=_("For example MicroMasters."))
     school = models.TextField(_("school"), blank=True, help_text=_("Names of the authoring organisations."))
     status = models.CharField(_("status"), max_length=24, choices=Status, default=Status.ACTIVE)
-    #: Whether a synchronization created the row. It updates and retires no others (ADR 0019).
+    #: Whether synchronizations update and retire the row. Set when one creates it, cleared by *Manage here* (ADR 0019).
     is_synced = models.BooleanField(_("synchronized"), default=False, editable=False)
 
     class Meta:
@@ -117,14 +117,14 @@ class Pathway(TimeStampedModel):
     org_name = models.CharField(_("institution"), max_length=255)
     email = models.EmailField(_("email address"), blank=True, help_text=_("Where the institution gets requests."))
     description = models.TextField(
-        _("description"), blank=True, help_text=_("What learners do after requesting credit. Plain text.")
+        _("description"), blank=True, help_text=_("What learners should do after requesting credit. Plain text.")
     )
     destination_url = models.CharField(
-        _("web page"),
+        _("next steps page"),
         max_length=2000,
         blank=True,
         validators=[validate_web_address],
-        help_text=_("Where the institution explains the next steps. It starts with http:// or https://."),
+        help_text=_("The institution's page about the next steps. It must start with http:// or https://."),
     )
     programs = models.ManyToManyField(Program, related_name="pathways", blank=True, verbose_name=_("programs"))
     pathway_type = models.CharField(_("type"), max_length=24, choices=Type, default=Type.CREDIT)
@@ -256,7 +256,7 @@ class UserCreditPathway(TimeStampedModel):
     do (ADR 0001, ADR 0003). ``program`` is null in rows written before migration 0002.
 
     .. pii: Which institution the learner, named by id, asked for credit, for which program, and whether it was
-        completed. Retirement fails what was not sent, and keeps the rows for reports.
+        completed. Retirement marks pending requests as failed, and keeps the rows for reports.
     .. pii_types: id, other
     .. pii_retirement: local_api
     """
@@ -286,11 +286,12 @@ class UserCreditPathway(TimeStampedModel):
     status = models.CharField(_("status"), max_length=15, choices=Status, default=Status.PENDING)
     #: The program's state at ``created``; null if unknown. The email has the state at delivery.
     completed = models.BooleanField(_("completed when requested"), null=True, blank=True)
-    #: The address the email was handed over for; empty until then.
+    #: The address that the email was sent to; empty until then.
     sent_to = models.EmailField(_("sent to"), blank=True)
+    #: Attempts whose outcome was recorded.
     attempts = models.PositiveIntegerField(_("delivery attempts"), default=0)
-    #: Why the last attempt failed, in English, without personal data; empty once the email is sent.
-    failure_reason = models.CharField(_("why it was not sent"), max_length=255, blank=True)
+    #: Why the email has not been sent, in English, without personal data; empty once it is.
+    failure_reason = models.CharField(_("why it has not been sent"), max_length=255, blank=True)
     #: A bounce leaves ``modified`` as it is, which receipts and reports read as the time of sending.
     bounced_at = models.DateTimeField(_("bounced at"), null=True, blank=True)
     bounce_reason = models.CharField(_("why it bounced"), max_length=255, blank=True)

@@ -53,7 +53,11 @@ def get_public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
 
 
 def get_learner_or_404(username: str) -> Learner:
-    """Return the user with exactly this ``username``: some collations ignore case, accents and trailing spaces."""
+    """
+    Return the user with exactly this ``username``.
+
+    It is compared here, because some database collations ignore case, accents and trailing spaces.
+    """
     model = get_user_model()
     users = model._default_manager.filter(**{model.USERNAME_FIELD: username})
     for user in users:

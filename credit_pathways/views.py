@@ -53,10 +53,9 @@ NOT_REQUESTABLE = ngettext_lazy(
     "count",
 )
 QUEUED = _(
-    "%(pathway)s: your request is recorded. Its email to %(institution)s waits to be sent; "
-    "you need not do anything more."
+    "%(pathway)s: your request to %(institution)s is recorded and waiting to be sent. You don't need to send it again."
 )
-REQUEST_NUMBER = _("Request number: %(number)s.")
+REQUEST_NUMBER = _("Your request number is %(number)s.")
 THROTTLED = _("%(name)s: too many requests. Nothing was done. Try again in %(time)s.")
 THROTTLED_BRIEFLY = ngettext_lazy(
     "%(name)s: too many requests. Nothing was done. Try again in %(count)d second.",
@@ -66,7 +65,7 @@ THROTTLED_BRIEFLY = ngettext_lazy(
 SHARED = _("Your record is shared: everyone who has the link can read it.")
 REVOKED = _("Your record is not shared any more. The old link is dead, wherever you sent it.")
 
-#: The start of ``extra_tags`` of a message about a request that is sent or waits to be. Its ``pk`` follows.
+#: Prefix of the ``extra_tags`` of a message about a sent or pending request. The request's ``pk`` follows.
 REQUEST_TAG = "credit-request:"
 
 #: The longest wait that is shown in seconds. A longer one is shown in minutes, hours and days.
@@ -142,7 +141,7 @@ class ProgramRecordView(LoginRequiredMixin, TemplateView):
 
 
 def _messages_with_requests(request: HttpRequest) -> list[Any]:
-    """Return the messages. Those about a request that is sent or waits to be have it as ``credit_request``."""
+    """Return the messages. Those about a sent or pending request have it as ``credit_request``."""
     shown: list[Any] = list(messages.get_messages(request))
     tags = [message.extra_tags or "" for message in shown]
     ids = [int(tag.removeprefix(REQUEST_TAG)) if tag.startswith(REQUEST_TAG) else 0 for tag in tags]

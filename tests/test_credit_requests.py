@@ -112,7 +112,7 @@ class TestReceipt:
             "Requested": "June 15, 2026, 3 p.m. (UTC)",
             "Learner": "Halima Khan",
             "Program": "Statistics",
-            "Completed when requested": "Yes",
+            "Program completed when requested": "Yes",
             "Institution": "Northfield University",
             "Pathway": "Master of Science",
             "Email": "Sent",
@@ -132,11 +132,18 @@ class TestReceipt:
     @pytest.mark.parametrize(("completed", "words"), [(False, "No"), (None, "Not recorded")])
     def test_completion_is_that_of_the_click(self, completed, words, details, monkeypatch):
         monkeypatch.setattr(FixedRecordSource, "completed", True)
-        assert details(completed=completed)["Completed when requested"] == words
+        assert details(completed=completed)["Program completed when requested"] == words
 
     @pytest.mark.parametrize("status", ["pending", "failed"])
     def test_there_is_no_address_before_the_email_is_sent(self, status, details):
         assert "Sent to" not in details(status=status, sent_to="")
+
+    def test_a_request_that_failed(self, details, client, row, pathway):
+        type(pathway).objects.update(description="Apply by May.")
+        assert details(status="failed")["Email"] == (
+            "Could not be sent The institution may not have received this request. Request credit again."
+        )
+        assert "Apply by May." not in parse(client.get(receipt(row))).text
 
     def test_an_old_request_whose_address_was_not_recorded(self, details):
         assert details(sent_to="")["Sent to"] == "Not recorded"
@@ -155,7 +162,7 @@ class TestReceipt:
         shared = api.share_record(user=learner, program=program)
         text = details()["Public link"]
         assert str(shared.uuid) in text
-        assert text.endswith("The link in the email has stopped working.")
+        assert text.endswith("To give the institution this link, request credit again.")
         assert "stopped working" not in details(status="failed")["Public link"]
 
     def test_an_old_request_without_a_program(self, details, client, row):

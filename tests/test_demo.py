@@ -70,7 +70,7 @@ class Browser:
 
 def sent(pathway: tuple[str, str]) -> str:
     """Return the start of the message about a request that was sent. Its number and the next steps follow."""
-    return "{}: your request was sent to {}. Request number: ".format(*pathway)
+    return "{}: your request was sent to {}. Your request number is ".format(*pathway)
 
 
 def starts(messages: list[str], *starts: str) -> bool:
@@ -155,7 +155,7 @@ def test_a_receipt(demo):
     assert f"Credit request {number}" in text
     for part in ("Dario Fiore", STATISTICS, *MASTER, "registrar@northfield.example", link, "answers within two weeks"):
         assert part in text
-    assert "Completed when requested Yes" in text
+    assert "Program completed when requested Yes" in text
     assert "https://northfield.example/credit" in learner.page.hrefs
     subject = f"Credit request {number} from Dario Fiore: {STATISTICS}"
     assert subject in learner.open("/mails/").text

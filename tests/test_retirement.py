@@ -225,7 +225,7 @@ class TestCommand:
         out = StringIO()
         call_command("retire_learner", "halima", stdout=out)
         assert (states(), ProgramCertRecord.objects.count()) == ([("failed", RETIRED)], 0)
-        assert out.getvalue() == "Withdrew all public links, and marked waiting requests as failed.\n"
+        assert out.getvalue() == "Withdrew all public links and marked pending requests as failed.\n"
 
     @pytest.mark.parametrize("username", ["nobody", "HALIMA"])
     def test_an_unknown_username(self, username, request_row):

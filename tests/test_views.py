@@ -130,13 +130,10 @@ class TestRequestCredit:
         other = factories.PathwayFactory(name="Diploma", org_name="Lakeside", programs=[program])
         answer = client.post(url("request_credit", program), {"pathway": [pathway.pk, other.pk]})
         assert (answer.status_code, answer.url) == (302, url("program_record", program))
-        numbers = UserCreditPathway.objects.order_by("pathway__name").values_list("pk", flat=True)
+        diploma, master = UserCreditPathway.objects.order_by("pathway__name").values_list("pk", flat=True)
         assert said(answer) == [
-            ("success", f"Diploma: your request was sent to Lakeside. Request number: {numbers[0]}."),
-            (
-                "success",
-                f"Master of Science: your request was sent to Northfield University. Request number: {numbers[1]}.",
-            ),
+            ("success", f"Diploma: {SENT} Lakeside. Your request number is {diploma}."),
+            ("success", f"Master of Science: {SENT} Northfield University. Your request number is {master}."),
         ]
         assert len(relay.messages) == UserCreditPathway.objects.count() == 2
 

@@ -80,7 +80,7 @@ class CatalogAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and not (obj and obj.is_synced)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Suggest a uuid for what is added by hand. What comes from Discovery has Discovery's."""
+        """Suggest a uuid for a row that is added by hand. Copied rows have Discovery's."""
         return {"uuid": uuid4(), **super().get_changeform_initial_data(request)}
 
     def change_view(
@@ -104,7 +104,8 @@ class CatalogAdmin(admin.ModelAdmin):
         # In the order of a synchronization, with which it could deadlock otherwise.
         number = sum(self._clear_is_synced(request, row) for row in queryset.order_by("pk"))
         if not number:
-            self.message_user(request, _("Nothing was changed: all of this is managed here already."), messages.WARNING)
+            unchanged = _("Nothing was changed. Everything you selected is already managed here.")
+            self.message_user(request, unchanged, messages.WARNING)
             return
         text = ngettext(
             "%(number)d item is now managed here. You can edit it, and synchronizations no longer update or retire it.",

@@ -138,7 +138,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
     def status_in_words(self, request: UserCreditPathway) -> str:
         return request.get_status_display()
 
-    @admin.display(description=_("why it was not sent"))
+    @admin.display(description=_("why it has not been sent"))
     def failure(self, request: UserCreditPathway) -> str:
         return request.failure_label or "-"
 

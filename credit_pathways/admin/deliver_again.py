@@ -116,4 +116,4 @@ def _deliver(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]
     model_admin.log_change(request, row, f"Deliver again: {status.value}")
     if status == Status.SENT:
         return messages.SUCCESS, _("the email left.")
-    return messages.ERROR, row.failure_label
+    return messages.ERROR, f"{row.failure_label}."

@@ -93,9 +93,9 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     Make the catalog of ``site`` match its source: create, update, and retire what is gone.
 
     Everything happens in one transaction, which a dry run rolls back. Nothing is deleted, because credit requests
-    reference it. Only rows that a synchronization created are changed: an item of another row is reported and skipped
-    (ADR 0019). So is an invalid item, whose row, if it exists, is left as it is. If nothing has changed, the number of
-    queries does not depend on the number of items.
+    reference it. Only rows with ``is_synced`` are changed: a valid item whose row has the flag cleared is reported and
+    skipped (ADR 0019). An invalid item is reported as a problem, and its row, if it exists, is left as it is. If
+    nothing has changed, the number of queries does not depend on the number of items.
     """
     result = SyncResult()
     with transaction.atomic():
@@ -150,7 +150,7 @@ def _sync_rows(model: Any, site: Site, items: Items, result: SyncResult) -> None
     result.changes += [f"{kind} {row.uuid} {_verb(values)}: {row}" for row, values in changes.items()]
     result.retired += sum(map(_is_retirement, changes.values()))
     skipped = [row for row in rows.values() if not row.is_synced and items.get(row.uuid)]
-    result.skipped += [f"{kind} {row.uuid} skipped, because it is managed here: {row}" for row in skipped]
+    result.skipped += [f"{kind} {row.uuid} skipped, because it is managed in the admin: {row}" for row in skipped]
 
 
 def _update(model: Any, changes: Mapping[Any, Mapping[str, Any]]) -> None:

@@ -33,7 +33,9 @@ INACTIVE = gettext_noop("The learner's account is inactive")
 NO_RECORD = gettext_noop("The learner has no record in the program")
 NOT_SHARED = gettext_noop("The record is no longer shared")
 NO_ADDRESS = gettext_noop("The pathway has no email address")
-NO_CHANNEL = gettext_noop("No email channel accepted the email: none is set up, it is busy, or a policy forbids it")
+NO_CHANNEL = gettext_noop(
+    "No email channel accepted the email: none is set up, the channel is busy, or a policy blocks it"
+)
 NOT_SENT = gettext_noop("The email could not be sent")
 NOT_QUEUED = gettext_noop("The request could not be queued")
 RETIRED = gettext_noop("The learner was retired")

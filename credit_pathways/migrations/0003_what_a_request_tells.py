@@ -18,12 +18,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='pathway',
             name='description',
-            field=models.TextField(blank=True, help_text='What learners do after requesting credit. Plain text.', verbose_name='description'),
+            field=models.TextField(blank=True, help_text='What learners should do after requesting credit. Plain text.', verbose_name='description'),
         ),
         migrations.AddField(
             model_name='pathway',
             name='destination_url',
-            field=models.CharField(blank=True, help_text='Where the institution explains the next steps. It starts with http:// or https://.', max_length=2000, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])], verbose_name='web page'),
+            field=models.CharField(blank=True, help_text="The institution's page about the next steps. It must start with http:// or https://.", max_length=2000, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])], verbose_name='next steps page'),
         ),
         migrations.AddField(
             model_name='pathway',
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='usercreditpathway',
             name='failure_reason',
-            field=models.CharField(blank=True, max_length=255, verbose_name='why it was not sent'),
+            field=models.CharField(blank=True, max_length=255, verbose_name='why it has not been sent'),
         ),
         migrations.AddField(
             model_name='usercreditpathway',

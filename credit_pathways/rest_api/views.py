@@ -44,7 +44,7 @@ class JSONView(APIView):
 
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
-    #: Open edX's middleware adds to this that tokens of restricted applications are rejected.
+    #: Open edX's middleware adds a permission that rejects tokens of restricted applications.
     permission_classes: tuple[Any, ...] = (IsAuthenticated,)
 
     def check_username(self, username: str) -> None:
@@ -237,7 +237,7 @@ class RetireLearnerView(JSONView):
 
     @extend_schema(operation_id="retire_learner", request=serializers.RetireSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Withdraw all of a learner's public links, and fail the requests that were never sent."""
+        """Withdraw all of a learner's public links, and mark pending requests as failed."""
         serializer = serializers.RetireSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         api.retire_learner(user=get_learner_or_404(serializer.validated_data["username"]))

@@ -74,7 +74,7 @@ class TestSyncedRows:
     def test_the_page_is_read_only_and_names_the_place_to_edit(self, admin_client, synced):
         page = parse(admin_client.get(url(synced, "change")))
         [note, _warning] = [page.text_of(element) for element in page.find_all("p", css_class="help")]
-        assert note.endswith("such as Discovery, by manage.py sync_catalog. Edit it there.")
+        assert "Edit it in the source." in note
         assert str(synced) in page.text
         assert not field_names(page) & {"uuid", "status", "_save", "_continue", "_addanother"}
         assert url(synced, "delete") not in page.hrefs
@@ -180,7 +180,7 @@ class TestManageHere:
 
     def test_it_requires_the_change_permission(self, log_in_staff, model, synced):
         client = log_in_staff(f"view_{model}", f"add_{model}", f"delete_{model}")
-        assert "Edit it there." in parse(client.get(url(synced, "change"))).text
+        assert "Edit it in the source." in parse(client.get(url(synced, "change"))).text
         assert manage_here_buttons(parse(client.get(url(synced, "change")))) == []
         assert "Manage here" not in client.get(url(synced, "changelist")).content.decode()
         assert press_on_page(client, synced).status_code == 403

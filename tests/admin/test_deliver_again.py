@@ -105,7 +105,7 @@ def test_email_that_cannot_be_sent(staff, make, relay):
     relay.replies["refused@northfield.example"] = "554 no"
     row, other = make(pathway=refusing), make()
     assert deliver(staff, row, other) == [
-        f"Request {row.pk}: The email could not be sent (SMTPRecipientsRefused 554)",
+        f"Request {row.pk}: The email could not be sent (SMTPRecipientsRefused 554).",
         f"Request {other.pk}: the email left.",
     ]
     assert [status(row), status(other)] == ["failed", "sent"]
@@ -167,7 +167,7 @@ def test_an_exception_does_not_affect_other_requests(staff, make, relay, setting
     row, other = make(user=factories.UserFactory(username=BrokenForSome.username)), make()
     ProgramCertRecord.objects.create(user=row.user, program=row.program)
     assert [line.partition(": ")[2] for line in deliver(staff, row, other)] == [
-        "The email could not be sent (ZeroDivisionError)",
+        "The email could not be sent (ZeroDivisionError).",
         "the email left.",
     ]
     assert f"credit request {row.pk}: ZeroDivisionError" in caplog.text

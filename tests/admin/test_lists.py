@@ -93,7 +93,7 @@ class TestCreditRequests:
             assert part in page
         type(request_row).objects.filter(pk=request_row.pk).update(failure_reason="The learner was retired")
         page = text_of(staff.get(url("usercreditpathway", "change", request_row.pk)))
-        assert "Why it was not sent: The learner was retired" in page
+        assert "Why it has not been sent: The learner was retired" in page
 
     def test_links(self, admin_client, request_row, learner, program, pathway):
         shared = ProgramCertRecord.objects.get()

@@ -24,7 +24,7 @@ def test_what_is_managed_here_survives_a_synchronization(visitor, database):
     correct_the_address(who)
     add_a_pathway(who)
     output = demo_server.manage(database, "sync_catalog", "--file", "demo/catalog.json")
-    assert f"skipped, because it is managed here: {REFUSED[0]}" in output
+    assert f"skipped, because it is managed in the admin: {REFUSED[0]}" in output
     assert output.endswith("0 changes. 1 item skipped.\n")
     open_record(learner, "halima", STATISTICS)
     request_credit(learner, (ADDED["name"], ADDED["org_name"]), REFUSED)
@@ -36,7 +36,7 @@ def test_what_is_managed_here_survives_a_synchronization(visitor, database):
 def correct_the_address(who):
     who.page.get_by_role("link", name=REFUSED[0]).click()
     expect(who.button("Save")).to_have_count(0)
-    assert "Edit it there." in who.page.locator("#content").inner_text()
+    assert "Edit it in the source." in who.page.locator("#content").inner_text()
     who.check(app=False)
     who.button("Manage here").click()
     expect(who.page.locator(".messagelist")).to_contain_text("synchronizations no longer update or retire it")

@@ -132,7 +132,7 @@ class TestSynchronize:
             f"program {kept['uuid']} updated (title, status): History II",
             f"program {gone['uuid']} retired: Statistics",
             f"pathway {jobs['uuid']} retired: Jobs",
-            f"pathway {catalog['pathways'][0]['uuid']} skipped, because it is managed here: Ours",
+            f"pathway {catalog['pathways'][0]['uuid']} skipped, because it is managed in the admin: Ours",
             "3 changes (2 retired), not made (dry run). 1 item skipped.",
         ])  # fmt: skip
         assert rows() == before
@@ -170,8 +170,8 @@ class TestRowsManagedHere:
         out = sync(catalog)
         assert out == (
             f"program {catalog['programs'][1]['uuid']} created: History\n"
-            f"program {program.uuid} skipped, because it is managed here: Statistics, ours\n"
-            f"pathway {pathway.uuid} skipped, because it is managed here: Master, ours\n"
+            f"program {program.uuid} skipped, because it is managed in the admin: Statistics, ours\n"
+            f"pathway {pathway.uuid} skipped, because it is managed in the admin: Master, ours\n"
             "1 change. 2 items skipped.\n"
         )
         assert sync.output.err == ""

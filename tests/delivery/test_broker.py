@@ -58,7 +58,7 @@ class TestQueued:
         page = press_send(client, program, pathway)
         [message] = page.context["messages"]
         assert message.level_tag == "info"
-        assert "is recorded. Its email to Northfield University waits to be sent" in page.content.decode()
+        assert "your request to Northfield University is recorded and waiting to be sent" in page.content.decode()
 
     def test_each_pathway_has_its_own_message(self, client, program, pathway):
         press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))

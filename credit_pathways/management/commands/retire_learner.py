@@ -14,16 +14,16 @@ class Command(BaseCommand):
     """Retire one learner. Running the command again is harmless."""
 
     help = (
-        "Withdraw all public links of a learner, and fail the credit requests that were never sent, so that they never "
-        "are. The rows of requests stay, for reports. Run it before the username is replaced."
+        "Withdraw all of a learner's public links, and mark pending credit requests as failed. Requests are kept for "
+        "reports. Run this before the username is replaced."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("username", metavar="USERNAME")
+        parser.add_argument("username", metavar="USERNAME", help="The learner's current username.")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
         try:
             api.retire_learner(user=get_learner_or_404(username))
         except Http404:
             raise CommandError(f"There is no user {username}.") from None
-        self.stdout.write("Withdrew all public links, and marked waiting requests as failed.")
+        self.stdout.write("Withdrew all public links and marked pending requests as failed.")

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     help = (
         "Copy programs and pathways into the catalog. What is gone from the source is retired; nothing is deleted. "
-        "Rows that are managed here, in the admin, stay as they are."
+        "Items that are managed in the admin are not changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         problems = len(result.problems)
         if problems:
             raise CommandError(
-                f"{problems} problem{pluralize(problems)} (see above). All other items were synchronized."
+                f"{problems} problem{pluralize(problems)} (see above). The items concerned were skipped."
             )
 
     def _read(self, site: Site, options: dict[str, Any]) -> Catalog:
