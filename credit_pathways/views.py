@@ -145,7 +145,8 @@ def _messages_with_requests(request: HttpRequest) -> list[Any]:
     shown: list[Any] = list(messages.get_messages(request))
     tags = [message.extra_tags or "" for message in shown]
     ids = [int(tag.removeprefix(REQUEST_TAG)) if tag.startswith(REQUEST_TAG) else 0 for tag in tags]
-    credit_requests = api.credit_requests(user=request.user).in_bulk([pk for pk in ids if pk])
+    own = UserCreditPathway.objects.filter(user=request.user.pk).select_related("pathway")
+    credit_requests = own.in_bulk([pk for pk in ids if pk])
     for message, pk in zip(shown, ids, strict=True):
         message.credit_request = credit_requests.get(pk)
     return shown
