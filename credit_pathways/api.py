@@ -1,4 +1,4 @@
-"""What a host may call: request credit, share and withdraw records, read, deliver, retire, by keyword arguments."""
+"""What a host may call, by keyword: request credit, share, withdraw, read, deliver, record a bounce, retire."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,7 +8,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from . import conf
-from .delivery import broker, sending
+from .delivery import broker, later, learner_emails, sending
+from .delivery.bounces import record_bounce
+from .delivery.learner_emails import Event
 from .models import Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord, program_record, program_records, public_record
 from .signals import credit_requested
@@ -20,6 +22,7 @@ __all__ = [
     "program_record",
     "program_records",
     "public_record",
+    "record_bounce",
     "request_credit",
     "requestable_pathways",
     "retire_learner",
@@ -74,6 +77,7 @@ def _deliver_on_commit(credit_requests: list[UserCreditPathway], record: Program
     else:
         for credit_request in credit_requests:
             transaction.on_commit(partial(_deliver_now, credit_request, record), robust=True)
+        transaction.on_commit(partial(_confirm, credit_requests), robust=True)
 
 
 def _queue(credit_requests: list[UserCreditPathway]) -> None:
@@ -87,6 +91,13 @@ def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord) -> No
     sending.send(credit_request, record, from_statuses=UserCreditPathway.UNSENT)
 
 
+def _confirm(credit_requests: list[UserCreditPathway]) -> None:
+    """Confirm the requests that were sent, once no institution's email has to wait for that."""
+    for credit_request in credit_requests:
+        if credit_request.status == UserCreditPathway.Status.SENT:
+            learner_emails.tell(credit_request.pk, Event.SENT)
+
+
 def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     """
     Try once to deliver a request that was never sent, with the record as it is now, and return its status.
@@ -98,7 +109,7 @@ def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    return sending.send_current(credit_request, from_statuses=UserCreditPathway.UNSENT)
+    return later.deliver(credit_request, from_statuses=UserCreditPathway.UNSENT)
 
 
 def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:

@@ -29,7 +29,7 @@ def check_record_source() -> list[CheckMessage]:
         source = import_string(path)
     except (ImportError, AttributeError, TypeError) as error:
         return [_error(1, "RECORD_SOURCE", f"cannot be imported: {error}", "Set it to the dotted path of a class.")]
-    methods = ("progress", "programs", "site_configuration")
+    methods = ("progress", "programs", "site_configuration", "learner_language")
     if isinstance(source, type) and all(callable(getattr(source, name, None)) for name in methods):
         return []
     hint = "Set it to a subclass of credit_pathways.records.RecordSource."
@@ -115,6 +115,14 @@ def check_from_address() -> list[CheckMessage]:
     return []
 
 
+def check_learner_emails() -> list[CheckMessage]:
+    """E012: the choice of emails to learners exists."""
+    if conf.learner_emails() in conf.LEARNER_EMAILS:
+        return []
+    hint = f"Set it to {', '.join(map(repr, conf.LEARNER_EMAILS))}."
+    return [_error(12, "LEARNER_EMAILS", f"cannot be {conf.learner_emails()!r}", hint)]
+
+
 def check_messages_installed() -> list[CheckMessage]:
     """E007: the messages framework, which shows learners the outcome of a request, is installed."""
     if apps.is_installed("django.contrib.messages"):
@@ -174,6 +182,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         *check_link_scheme(),
         *check_public_record_url(),
         *check_from_address(),
+        *check_learner_emails(),
         *check_messages_installed(),
         *check_time_zones(),
         *check_email_channel(),

@@ -7,6 +7,9 @@ from django.conf import settings
 #: The valid values of ``CREDIT_PATHWAYS_DELIVERY``.
 DELIVERY_MODES = ("inline", "celery")
 
+#: The valid values of ``CREDIT_PATHWAYS_LEARNER_EMAILS``.
+LEARNER_EMAILS = ("failures", "all", "none")
+
 
 def _get(name: str, default: Any = None) -> Any:
     return getattr(settings, f"CREDIT_PATHWAYS_{name}", default)
@@ -75,6 +78,11 @@ def link_scheme() -> str:
 def public_record_url() -> str | None:
     """Return the URL, with ``{uuid}``, of public records on another front end, or ``None``."""
     return _get("PUBLIC_RECORD_URL")
+
+
+def learner_emails() -> str:
+    """Return which emails learners get: ``"failures"``, ``"all"`` or ``"none"``."""
+    return _get("LEARNER_EMAILS", "failures")
 
 
 def oauth_client() -> dict[str, str | None]:

@@ -87,6 +87,10 @@ class RecordSource(ABC):
         """Return what the host knows about ``site``: nothing, unless overridden."""
         return SiteConfiguration()
 
+    def learner_language(self, user: Learner) -> str | None:
+        """Return the language code of emails to the learner; ``None``, for ``LANGUAGE_CODE``, unless overridden."""
+        return None
+
 
 class CatalogRecordSource(RecordSource):
     """The default, for a host without grades: every learner has a record, without courses, in each active program."""

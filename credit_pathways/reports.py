@@ -1,14 +1,15 @@
-"""Count credit requests by program, pathway, institution, status or month, in one query each."""
+"""Count credit requests by program, pathway, institution, status or month, in one query each, and their bounces."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Subquery, Value, When, Window
-from django.db.models.functions import Coalesce, RowNumber, TruncMonth
+from django.db.models.functions import Coalesce, FirstValue, RowNumber, TruncMonth
 from django.db.models.sql.constants import LOUTER
 from django_cte import CTE, with_cte
 
@@ -29,6 +30,8 @@ class Line:
     first: int
     #: How many distinct learners made the requests.
     learners: int
+    #: How many of the requests bounced. Not filled in by ``count_requests``; see ``count_bounces``.
+    bounced: int = 0
 
     @property
     def repeats(self) -> int:
@@ -78,6 +81,25 @@ def count_requests(by: str, *, since: datetime | None = None, until: datetime | 
     return _with_empty_months(lines) if by == "month" and lines else lines
 
 
+def count_bounces(*, since: datetime | None = None, until: datetime | None = None) -> dict[str, Counter[Any]]:
+    """
+    Count the requests in the range that bounced: for each of ``GROUPINGS``, by the key of the line.
+
+    This is one query for all of them. The queries of ``count_requests`` would no longer read an index alone.
+    """
+    bounced = _in_range(UserCreditPathway.objects.filter(bounced_at__isnull=False), since, until)
+    institutions = _institutions()
+    # An outer join for the same reason as in _by_institution.
+    joined = institutions.join(bounced, pathway=institutions.col.pathway, _join_type=LOUTER)
+    keys = {by: grouping.key for by, grouping in _GROUPINGS.items()} | {"institution": institutions.col.key}
+    rows = with_cte(institutions, select=joined.values_list(*keys.values()).annotate(requests=Count("pk")))
+    counts: dict[str, Counter[Any]] = {by: Counter() for by in keys}
+    for *values, requests in rows:
+        for by, value in zip(keys, values, strict=True):
+            counts[by][_plain(value)] += requests
+    return counts
+
+
 def _with_empty_months(lines: list[Line]) -> list[Line]:
     by_month = {line.key: line for line in lines}
     first, last = (line.key.year * 12 + line.key.month - 1 for line in (lines[0], lines[-1]))
@@ -87,17 +109,21 @@ def _with_empty_months(lines: list[Line]) -> list[Line]:
 
 def _numbered(since: datetime | None, until: datetime | None, key: Any) -> QuerySet[UserCreditPathway, Any]:
     """Return the requests in the range, numbered among the same requests; see ``_same_requests``."""
-    requests = UserCreditPathway.objects.all()
+    requests = _in_range(UserCreditPathway.objects.all(), since, until)
     requested_before: Any = Value(value=False)
     if since:
-        requests = requests.filter(created__gte=since)
         requested_before = Exists(_same_requests().filter(created__lt=since))
-    if until:
-        requests = requests.filter(created__lt=until)
     nth = Window(RowNumber(), partition_by=["user", "pathway", "program"], order_by=["created", "pk"])
     # Only these columns, because MariaDB can read them from an index.
     annotated = requests.annotate(nth=nth, requested_before=requested_before)
     return annotated.values("user_id", "nth", "requested_before", group=key)
+
+
+def _in_range(
+    requests: QuerySet[UserCreditPathway], since: datetime | None, until: datetime | None
+) -> QuerySet[UserCreditPathway]:
+    limits = {"created__gte": since, "created__lt": until}
+    return requests.filter(**{lookup: limit for lookup, limit in limits.items() if limit})
 
 
 def _same_requests() -> QuerySet[UserCreditPathway]:
@@ -109,9 +135,15 @@ def _same_requests() -> QuerySet[UserCreditPathway]:
 
 def _by_institution(numbered: CTE) -> Any:
     # An outer join, because with an inner one MariaDB starts with the pathways and takes three times as long.
-    pathways = CTE(Pathway.objects.values(pathway=F("pk"), key=F("org_name")), name="pathways")
-    joined = pathways.join(numbered.queryset(), group=pathways.col.pathway, _join_type=LOUTER)
-    return with_cte(numbered, pathways, select=joined.annotate(key=pathways.col.key))
+    institutions = _institutions()
+    joined = institutions.join(numbered.queryset(), group=institutions.col.pathway, _join_type=LOUTER)
+    return with_cte(numbered, institutions, select=joined.annotate(key=institutions.col.key))
+
+
+def _institutions() -> CTE:
+    """Return the institution of each pathway, spelled in one way where the database ignores case, as MySQL does."""
+    key = Window(FirstValue("org_name"), partition_by=["org_name"], order_by=["pk"])
+    return CTE(Pathway.objects.values(pathway=F("pk"), key=key), name="institutions")
 
 
 def _with_names(rows: Any, grouping: _Grouping) -> Any:
@@ -122,11 +154,14 @@ def _with_names(rows: Any, grouping: _Grouping) -> Any:
 
 
 def _line(row: dict[str, Any], names: Sequence[str]) -> Line:
-    key = row["key"]
     return Line(
-        key=key.date() if isinstance(key, datetime) else key,
+        key=_plain(row["key"]),
         names=tuple(row[f"_{name}"] for name in names),
         requests=row["requests"],
         first=row["first"],
         learners=row["learners"],
     )
+
+
+def _plain(key: Any) -> Any:
+    return key.date() if isinstance(key, datetime) else key

@@ -1,4 +1,4 @@
-"""The Celery task that delivers credit requests, for ``CREDIT_PATHWAYS_DELIVERY = "celery"``."""
+"""The Celery tasks that send emails, for ``CREDIT_PATHWAYS_DELIVERY = "celery"``."""
 
 import logging
 import random
@@ -8,7 +8,8 @@ from celery import Task, shared_task
 from celery.exceptions import Reject
 
 from . import conf
-from .delivery.broker import TASK, publish_options
+from .delivery import learner_emails
+from .delivery.broker import LEARNER_EMAIL_TASK, TASK, publish_options
 from .delivery.later import attempt_delivery
 from .models import UserCreditPathway
 
@@ -33,13 +34,25 @@ def deliver_credit_request(self: Task, request_id: int) -> None:
     attempt = self.request.retries + 1
     status = attempt_delivery(request_id=request_id, is_last=attempt >= conf.celery_attempts())
     if status == UserCreditPathway.Status.PENDING:
-        _retry(self, request_id, attempt)
+        _retry(self, f"credit request {request_id}", attempt)
 
 
-def _retry(task: Task, request_id: int, attempt: int) -> None:
+# Not rejected if the worker is lost: an email that kills its worker must not come back before institutions' emails.
+@shared_task(  # type: ignore[untyped-decorator]
+    name=LEARNER_EMAIL_TASK, bind=True, acks_late=True, ignore_result=True, max_retries=None
+)
+def send_learner_email(self: Task, request_id: int, event: str) -> None:
+    """Tell the learner about ``event`` (see ``learner_emails.Event``). Retry if the email was not sent."""
+    attempt = self.request.retries + 1
+    is_done = learner_emails.send(request_id, learner_emails.Event(event))
+    if not is_done and attempt < conf.celery_attempts():
+        _retry(self, f"credit request {request_id}: learner email", attempt)
+
+
+def _retry(task: Task, subject: str, attempt: int) -> None:
     """Queue the next attempt. If the broker does not accept it, put this one back, after a pause."""
     pause = _pause_after(attempt)
-    log.warning("credit request %s: attempt %s failed, retrying in %.0f s", request_id, attempt, pause)
+    log.warning("%s: attempt %s failed, retrying in %.0f s", subject, attempt, pause)
     try:
         with publish_options() as options:
             retry = task.retry(countdown=pause, throw=False, max_retries=attempt, **options)

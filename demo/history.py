@@ -1,4 +1,4 @@
-"""A year of credit requests for the demo's list and report."""
+"""A year of credit requests for the demo's list and report, and two to try what happens later."""
 
 import random
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from credit_pathways.delivery.sending import NOT_SENT
-from credit_pathways.models import Pathway, UserCreditPathway
+from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
 from demo.mailbox import REJECTED_DOMAIN
 from demo.models import User
 
@@ -32,6 +32,34 @@ def load_history() -> None:
     UserCreditPathway.objects.bulk_create(
         _request(rng, rng.choice(learners), rng.choice(links), timedelta(days=age), number)
         for number, age in enumerate(ages)
+    )
+    _load_latest()
+
+
+def _load_latest() -> None:
+    """
+    Create the two requests that the demo's instructions are about.
+
+    The signed number of the first is in ``bounce.eml``, which has no Date: the email comes back when the file is read.
+    """
+    amina = User.objects.get(username="amina")
+    program = Program.objects.get(title="Statistics and Data Science")
+    ProgramCertRecord.objects.create(user=amina, program=program, created=timezone.now() - timedelta(days=1))
+    _create(amina, program, "admissions@lakeside.example", timedelta(hours=20), status="sent", attempts=1)
+    _create(amina, program, f"registrar{REJECTED_DOMAIN}", timedelta(hours=3), status="pending")
+
+
+def _create(learner: User, program: Program, email: str, age: timedelta, **values: Any) -> None:
+    created = timezone.now() - age
+    UserCreditPathway.objects.create(
+        user=learner,
+        pathway=Pathway.objects.get(email=email),
+        program=program,
+        completed=False,
+        sent_to=email if values["status"] == "sent" else "",
+        created=created,
+        modified=created,
+        **values,
     )
 
 

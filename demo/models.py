@@ -11,12 +11,14 @@ class User(AbstractUser):
     """
     A user with one name field, as in Open edX Credentials.
 
-    .. pii: Name, email address and username of a person.
+    .. pii: Name, email address, username and language of a person.
     .. pii_types: name, email_address, username
     .. pii_retirement: retained
     """
 
     full_name = models.CharField(max_length=255, blank=True)
+    #: The one chosen on the home page; empty until then.
+    language = models.CharField(max_length=16, blank=True)
 
     def get_full_name(self) -> str:
         return self.full_name

@@ -29,6 +29,10 @@ class GradeRecordSource(RecordSource):
         """Return the programs in which the learner has a grade, ordered by title."""
         return Program.objects.filter(site=site, courses__grades__user=user).distinct().order_by("title")
 
+    def learner_language(self, user: Learner) -> str | None:
+        """Return the language that the learner chose on the home page."""
+        return user.language or None
+
 
 def _result(course: Course, grade: Grade | None) -> CourseResult:
     return CourseResult(

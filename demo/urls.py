@@ -10,7 +10,7 @@ from . import views
 urlpatterns = [
     path("", TemplateView.as_view(template_name="demo/home.html"), name="home"),
     path("records/", include("credit_pathways.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", views.choose_language, name="set_language"),
     path("accounts/", include("django.contrib.auth.urls")),
     path("admin/", admin.site.urls),
     path("mails/", views.MailsView.as_view(), name="mails"),

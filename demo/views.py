@@ -4,13 +4,25 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import check_for_language
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.generic import TemplateView
+from django.views.i18n import set_language
+
+from credit_pathways.delivery.message import TOKEN_HEADER
 
 from .mailbox import parse
-from .models import Mail
+from .models import Mail, User
 
-SHOWN_HEADERS = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID")
+SHOWN_HEADERS = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID", TOKEN_HEADER)
+
+
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Do what Django's view does, and save the language of a user who is logged in, for emails."""
+    language = request.POST.get("language", "")
+    if check_for_language(language):
+        User.objects.filter(username=request.user.get_username()).update(language=language)
+    return set_language(request)
 
 
 class MailsView(TemplateView):

@@ -123,6 +123,12 @@ def relay(settings: Any) -> Iterator[smtp.Relay]:
 
 
 @pytest.fixture
+def no_learner_emails(settings: Any) -> None:
+    """Let the relay get emails to institutions only."""
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "none"
+
+
+@pytest.fixture
 def ace_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """
     Return a function that replaces edx-ace's channels or policies.

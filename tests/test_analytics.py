@@ -14,16 +14,14 @@ from django.db import connection
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.analytics import ANSWERS, END, START, YEARS_START, Rows
+from tests.support.printed_sql import VENDORS, execute, for_this_database, statements
 
 PAGE = (Path(__file__).parents[1] / "docs/analytics.rst").read_text(encoding="utf-8")
-SQL = re.compile(r"^\.\. code-block:: sql\n(?: +:caption: (.+)\n)?\n((?:(?: {3}.+)?\n)+)", re.MULTILINE)
-
-#: Django's vendor name of the databases in a caption. A query without a caption is for all of them.
-VENDORS = {"PostgreSQL": "postgresql", "MySQL and MariaDB": "mysql", "SQLite": "sqlite"}
 
 MODELS = list(apps.get_app_config("credit_pathways").get_models(include_auto_created=True))
 
-DAY, HOUR, SECOND, MICROSECOND = (timedelta(**{f"{unit}s": 1}) for unit in ("day", "hour", "second", "microsecond"))
+UNITS = ("days", "hours", "minutes", "seconds", "microseconds")
+DAY, HOUR, MINUTE, SECOND, MICROSECOND = (timedelta(**{unit: 1}) for unit in UNITS)
 
 
 def sections():
@@ -41,15 +39,8 @@ def slug(heading):
 
 def questions():
     """Return the queries that answer each question, by slug and caption."""
-    queries = {slug(heading): dict(SQL.findall(body)) for heading, body in sections().items() if heading}
+    queries = {slug(heading): statements(body) for heading, body in sections().items() if heading}
     return {question: by_caption for question, by_caption in queries.items() if by_caption}
-
-
-def for_this_database(by_caption):
-    [query] = [
-        query for caption, query in by_caption.items() if VENDORS.get(caption, connection.vendor) == connection.vendor
-    ]
-    return query
 
 
 class Requests:
@@ -85,10 +76,14 @@ class Requests:
         make_pathway("K", east, programs[:2], status="retired")
         make_pathway("L", east, programs[:2], pathway_type="industry")
 
-    def add(self, user, pathway, program, created, status="sent", delay=2 * SECOND, completed=None, sent_to=None):
+    def add(self, user, pathway, program, created, status="sent", delay=2 * SECOND, **values):
+        """Add a request. ``bounced_after`` is the time from sending until its email came back."""
         modified = created if status == "pending" else created + delay
-        values = {"user": user, "pathway": pathway, "program": program, "status": status, "completed": completed}
-        values["sent_to"] = sent_to or (address(pathway, created) if status == "sent" else "")
+        if (bounced_after := values.pop("bounced_after", None)) is not None:
+            reason = f"5.1.{len(self.rows)} smtp; 550 User unknown"
+            values |= {"bounced_at": modified + bounced_after, "bounce_reason": reason}
+        values = {"sent_to": address(pathway, created) if status == "sent" else "", **values}
+        values |= {"user": user, "pathway": pathway, "program": program, "status": status}
         self.rows.append(factories.UserCreditPathwayFactory.build(**values, created=created, modified=modified))
 
     def add_random(self):
@@ -101,7 +96,11 @@ class Requests:
             # In fifths of a second, so that no median is halfway between two rounded values.
             delay = self.rng.randrange(1, 500) * SECOND / 5
             completed = [True, False, None][len(self.rows) % 3] if program else None
-            self.add(user, pathway, program, created, status, delay, completed)
+            values = {"completed": completed}
+            if status == "sent" and self.rng.random() < 0.3:
+                # In fifths of a minute, for the same reason.
+                values["bounced_after"] = self.rng.randrange(5 * 24 * 300) * MINUTE / 5
+            self.add(user, pathway, program, created, status, delay, **values)
             created += self.rng.randrange(40) * HOUR
 
     def add_at_the_ends_of_periods(self):
@@ -169,6 +168,18 @@ class Requests:
         for name in ("zoology", "botany"):
             self.add(learner, pathway, program, END - DAY, sent_to=f"{name}@northfield.example")
 
+    def add_bounces(self):
+        """Add bounces around the ends of the year, two of one address at the same time, and one before it was sent."""
+        (pathway, [program, *_others]), bounce = self.requested[0], {"sent_to": "Music@northfield.example"}
+        for created in (START - MICROSECOND, START, END - MICROSECOND, END):
+            self.add(self.learners[0], pathway, program, created, bounced_after=DAY, sent_to=f"{created:%m}@x.example")
+        for earlier in (2 * HOUR, HOUR, timedelta()):
+            self.add(
+                self.learners[0], pathway, program, END - DAY - earlier, bounced_after=3 * HOUR + earlier, **bounce
+            )
+        self.add(self.learners[0], pathway, program, END - DAY, sent_to="music@northfield.example")
+        self.add(self.learners[0], self.requested[7][0], self.programs[0], END - DAY, bounced_after=-MINUTE)
+
     def save(self):
         """Save the requests, with ids in another order than their times, and share some of the records."""
         self.rng.shuffle(self.rows)
@@ -207,6 +218,7 @@ def rows(db):
     requests.add_several_programs()
     requests.add_before_and_after_completing()
     requests.add_to_other_addresses()
+    requests.add_bounces()
     requests.save()
     rows = Rows()
     rows.discovery = load_discovery(rows.programs.values())
@@ -242,17 +254,11 @@ def normalize_rows(lines):
     return [tuple(normalize(value) for value in line) for line in lines]
 
 
-def execute(query):
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return normalize_rows(cursor.fetchall())
-
-
 @pytest.mark.parametrize("question", sorted(questions()))
 def test_query_returns_what_python_computes(question, rows):
     expected = normalize_rows(ANSWERS[question](rows))
     assert expected
-    assert execute(for_this_database(questions()[question])) == expected
+    assert normalize_rows(execute(for_this_database(questions()[question]))) == expected
 
 
 def test_questions_and_answers_match():

@@ -39,6 +39,9 @@ INVALID = [
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": ""}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": 5}),
     ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
+    ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": "some"}),
+    ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": ["all"]}),
+    ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": None}),
 ]
 
 VALID = [
@@ -48,6 +51,8 @@ VALID = [
     {"CREDIT_PATHWAYS_REQUEST_RATE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
     {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
+    {"CREDIT_PATHWAYS_LEARNER_EMAILS": "all"},
+    {"CREDIT_PATHWAYS_LEARNER_EMAILS": "none"},
     {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/shared/{uuid}"},
     {"CREDIT_PATHWAYS_FROM_ADDRESS": "The Registry <registry@example.com>"},
 ]

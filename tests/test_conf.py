@@ -23,6 +23,7 @@ SETTINGS = [
     ("FROM_ADDRESS", lambda: site_configuration().from_address, "no-reply@example.com", "registry@example.com"),
     ("EMAIL_LANGUAGE", conf.email_language, "en-us", "fr"),
     ("LINK_SCHEME", conf.link_scheme, "https", "http"),
+    ("LEARNER_EMAILS", conf.learner_emails, "failures", "all"),
     ("PUBLIC_RECORD_URL", conf.public_record_url, None, "https://record.example.com/shared/{uuid}"),
 ]
 

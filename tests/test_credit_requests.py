@@ -15,6 +15,10 @@ from tests.support.record_source import FixedRecordSource
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+#: A bounce, as ``record_bounces`` records it.
+BOUNCE = {"bounced_at": datetime(2026, 6, 17, 15, tzinfo=UTC), "bounce_reason": "5.2.2 smtp; 552 5.2.2 over quota"}
+
+
 def receipt(row):
     return reverse("credit_pathways:credit_request", args=[row.pk])
 
@@ -38,6 +42,11 @@ class TestCreditRequests:
             (f"{failed} Receipt", institution, again, "Could not be sent"),
         ]
         assert not parse(client.get(self.URL)).buttons
+
+    def test_an_email_that_came_back(self, client, program, pathway, learner):
+        factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status="sent", **BOUNCE)
+        text = "Sent The email came back on June 17, 2026. The institution's mailbox is full."
+        assert parse(client.get(self.URL)).rows[1][4] == text
 
     def test_links_to_receipts_and_records(self, client, program, pathway, learner):
         row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
@@ -142,6 +151,14 @@ class TestReceipt:
         type(pathway).objects.update(description="Apply by May.")
         assert details(status="failed")["Email"] == (
             "Could not be sent The institution may not have received this request. Request credit again."
+        )
+        assert "Apply by May." not in parse(client.get(receipt(row))).text
+
+    def test_an_email_that_came_back(self, details, client, row, pathway):
+        type(pathway).objects.update(description="Apply by May.")
+        assert details(**BOUNCE)["Email"] == (
+            "Sent The email came back on June 17, 2026. The institution's mailbox is full. "
+            "Contact the institution, or request credit again later."
         )
         assert "Apply by May." not in parse(client.get(receipt(row))).text
 

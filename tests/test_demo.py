@@ -1,6 +1,9 @@
 """The demo, started like ``make demo`` and used over HTTP like a person would."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,22 @@ def demo(database: Path) -> Iterator[str]:
         demo_server.load(database, f"127.0.0.1:{port}")
     with demo_server.serve(database, port) as address:
         yield address
+
+
+@pytest.fixture
+def paste(demo: str, database: Path) -> Callable[[str], str]:
+    """Return a function that runs a command of the demo's instructions in a shell, and returns what it printed."""
+    instructions = demo_server.manage(database, "load_demo", "--domain", demo.split("/")[2]).splitlines()
+
+    def run(name: str) -> str:
+        [command] = [line.strip() for line in instructions if f"manage.py {name} " in line]
+        command = command.replace(".venv/bin/python", sys.executable)
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATABASE": str(database)}
+        return subprocess.run(  # noqa: S602
+            command, shell=True, cwd=demo_server.ROOT, env=environment, check=False, capture_output=True, text=True
+        ).stdout
+
+    return run
 
 
 class Browser:
@@ -66,6 +85,20 @@ class Browser:
         """Return the values of the dialog's checkboxes by label."""
         assert {box["name"] for box in self.page.checkboxes} == {"pathway"}
         return dict(zip(self.page.choices, [box["value"] for box in self.page.checkboxes], strict=True))
+
+
+ADMIN = "/admin/credit_pathways/usercreditpathway/"
+NO_MAILBOX = "The institution's email address does not exist."
+
+
+def newest_mail(who: Browser, address: str) -> str:
+    """Return the headers and the text of the newest email to ``address``, and the source of its HTML."""
+    page = who.open("/mails/")
+    mails = page.find_all("article")
+    mail = next(mail for mail in mails if page.text_of(page.find_all("td", inside=mail)[1]) == address)
+    [frame] = page.find_all("iframe", inside=mail)
+    with who.opener.open(urljoin(who.url, page.attributes(frame)["src"])) as html:
+        return page.text_of(mail) + html.read().decode()
 
 
 def sent(pathway: tuple[str, str]) -> str:
@@ -159,6 +192,35 @@ def test_a_receipt(demo):
     assert "https://northfield.example/credit" in learner.page.hrefs
     subject = f"Credit request {number} from Dario Fiore: {STATISTICS}"
     assert subject in learner.open("/mails/").text
+
+
+def test_an_email_comes_back(demo, paste):
+    """The sample's signature is that of the first of the two requests."""
+    learner, staff = Browser(demo, "amina"), Browser(demo, "admin")
+    assert "1 recorded" in paste("record_bounces")
+
+    [row] = [row for row in learner.open("/records/credit-requests/").rows if DIPLOMA[1] in row[0]]
+    assert "The email came back on" in row[-1]
+    assert NO_MAILBOX in row[-1]
+    number = row[1].split()[0]
+    assert NO_MAILBOX in learner.open(f"/records/credit-requests/{number}/").text
+    assert NO_MAILBOX in newest_mail(learner, "amina@learners.example")
+
+    assert [row[0] for row in staff.open(f"{ADMIN}?bounced=yes").rows if "amina" in row] == [number]
+    page = staff.open(f"{ADMIN}{number}/change/").text
+    assert f"{NO_MAILBOX} (5.1.1 smtp; 550 5.1.1 <admissions@lakeside.example>: Recipient address rejected" in page
+    bounced = {row[0]: row[-1] for row in staff.open(f"{ADMIN}report/").rows}
+    assert (bounced[DIPLOMA[1]], bounced[MASTER[1]]) == ("1", "0")
+
+
+def test_a_request_fails_later(demo, paste):
+    learner = Browser(demo, "amina")
+    learner.open("/")
+    learner.send("Français", language="fr")
+    assert "1 request: 0 sent, 1 failed." in paste("deliver_pending")
+    mail = newest_mail(learner, "amina@learners.example")
+    assert REFUSED[1] in mail
+    assert '<div lang="fr" dir="ltr">' in mail
 
 
 def test_a_retired_learner(demo, database):

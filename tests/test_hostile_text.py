@@ -47,7 +47,17 @@ HOSTILE = {
 }
 
 #: The only headers that the app's emails have.
-HEADERS = {"Content-Type", "MIME-Version", "Subject", "From", "To", "Reply-To", "Date", "Message-ID"}
+HEADERS = {
+    "Content-Type",
+    "MIME-Version",
+    "Subject",
+    "From",
+    "To",
+    "Reply-To",
+    "Date",
+    "Message-ID",
+    "X-Credit-Request",
+}
 HEADERS |= {"X-Peer", "X-MailFrom", "X-RcptTo"}  # added by the tests' mail server
 
 #: The only elements in an email's HTML part.
@@ -109,6 +119,30 @@ def test_the_email(text, hostile, client, relay):
     assert {name for _tag, attributes in page.elements for name in attributes} <= {"charset", "lang", "dir", "href"}
     shared = f"https://example.com/records/programs/shared/{ProgramCertRecord.objects.get().uuid}/"
     assert page.hrefs == [shared, f"{shared}csv"]
+    assert f"Program: {line}" in page.text
+
+
+def test_the_learners_email(text, hostile, client, relay, settings):
+    _learner, program, pathway = hostile
+    pathway.description = text
+    pathway.save()
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    answer = client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
+    [_to_the_institution, mail] = relay.messages
+    line = shown(text).replace("=?", "= ?")
+    assert set(mail.keys()) <= (HEADERS - {"X-Credit-Request"}) | {"Auto-Submitted"}
+    assert _black(mail["Subject"]) == _black(f"Credit request {answer.json()['id']} was sent to {line}")
+    assert [mail.get_all(header) for header in ("To", "Bcc", "Cc")] == [["halima@home.example"], None, None]
+    lines = mail.get_body(("plain",)).get_content().splitlines()
+    assert lines[0] == f"Your request for credit was sent to {line}."
+    assert lines[3:6] == [f"Program: {line}", f"Institution: {line}", f"Pathway: {line}"]
+    assert {shown(part) for part in text.splitlines()} <= set(lines)
+
+    page = Page(mail.get_body(("html",)).get_content())
+    assert {tag for tag, _attributes in page.elements} <= MAIL_ELEMENTS
+    assert {name for _tag, attributes in page.elements for name in attributes} <= {"charset", "lang", "dir", "href"}
+    assert page.hrefs == [f"https://example.com/records/credit-requests/{answer.json()['id']}/"]
     assert f"Program: {line}" in page.text
 
 

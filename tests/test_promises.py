@@ -257,6 +257,7 @@ class TestNeverOnTheLearnersBehalf:
         assert api.deliver(request) == "sent"
         assert (statuses(), len(relay.messages)) == (["sent"], 1)
 
+    @pytest.mark.usefixtures("no_learner_emails")
     def test_a_record_that_the_learner_no_longer_shares_is_not_shared_again(self, learner, program, pathway, relay):
         request = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
         assert api.deliver(request) == "failed"

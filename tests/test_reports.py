@@ -1,13 +1,13 @@
 """Reports are compared with the same counts made in Python."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from credit_pathways.models import UserCreditPathway
-from credit_pathways.reports import GROUPINGS, count_requests
+from credit_pathways.reports import GROUPINGS, count_bounces, count_requests
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ KEYS = {
 
 @pytest.fixture
 def rows(db):
-    """300 requests in three months: many repeats, some made at the same time, some without a program."""
+    """300 requests in three months: many repeats, some made at the same time, some without a program, some bounced."""
     rng = random.Random(4)  # noqa: S311
     learners = factories.UserFactory.create_batch(6)
     programs = [*factories.ProgramFactory.create_batch(3), None]
@@ -41,6 +41,7 @@ def rows(db):
             program=rng.choice(programs),
             status=rng.choice(UserCreditPathway.Status.values),
             created=rng.choice(times),
+            bounced_at=rng.choice([MARCH, None, None]),
         )
         for _ in range(300)
     )
@@ -71,6 +72,30 @@ def test_counts(by, limits, rows, django_assert_num_queries):
     assert len(lines) == len(expected) > 0
     assert all(line.repeats == line.requests - line.first for line in lines)
     assert any(line.repeats for line in lines)
+
+
+@pytest.mark.parametrize("limits", RANGES, ids=lambda limits: "-".join(limits) or "all")
+def test_bounces(limits, rows, django_assert_num_queries):
+    """The range is that of the requests, not of their bounces."""
+    with django_assert_num_queries(1):
+        counts = count_bounces(**limits)
+    since, until = limits.get("since", START), limits.get("until", START + timedelta(days=365))
+    bounced = [row for row in rows if row.bounced_at and since <= row.created < until]
+    assert 10 < len(bounced) < len(rows) / 2
+    assert counts == {by: Counter(KEYS[by](row) for row in bounced) for by in GROUPINGS}
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_bounces_have_the_keys_of_the_lines(by, rows):
+    """Also where the database ignores the case of institutions."""
+    names = ["Northfield University", "NORTHFIELD University", "northfield university"]
+    for name in [*names, *reversed(names)]:
+        pathway = factories.PathwayFactory(org_name=name)
+        factories.UserCreditPathwayFactory(pathway=pathway, created=FEBRUARY, bounced_at=MARCH)
+    counts, lines = count_bounces()[by], count_requests(by)
+    assert counts.keys() <= {line.key for line in lines}
+    assert sum(counts[line.key] for line in lines) == len([row for row in rows if row.bounced_at]) + 6
+    assert all(counts[line.key] <= line.requests for line in lines)
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
@@ -106,3 +131,4 @@ def test_months_are_in_utc(settings, program, pathway):
 
 def test_no_requests(db):
     assert [count_requests(by) for by in GROUPINGS] == [[]] * 5
+    assert count_bounces() == {by: {} for by in GROUPINGS}

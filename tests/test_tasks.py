@@ -22,7 +22,7 @@ from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +229,9 @@ class TestLock:
         worker = threading.Thread(target=run_concurrently, args=[1, lambda: api.deliver(request_row)])
         worker.start()
         assert in_flight.wait(10)
-        assert sending.give_up(UserCreditPathway.objects.get(), sending.NOT_QUEUED) == "pending"
+        row = UserCreditPathway.objects.get()
+        assert sending.give_up(row, sending.NOT_QUEUED) is None
+        assert row.status == "pending"
         end.set()
         worker.join()
         assert (UserCreditPathway.objects.get().status, len(relay.messages)) == ("sent", 1)

@@ -10,7 +10,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from credit_pathways.delivery import sending
+from credit_pathways.delivery import learner_emails, sending
+from credit_pathways.delivery.learner_emails import Event
 from credit_pathways.exports import COLUMNS
 from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
 from credit_pathways.records import CourseResult
@@ -58,6 +59,10 @@ def world(_pseudo, db, monkeypatch, relay, settings):
     Site.objects.update(name="网", domain="1.0")
     Site.objects.clear_cache()
     return World()
+
+
+#: A status code for each explanation of a bounce, and one without.
+CODES = ["5.1.1", "5.1.2", "5.2.1", "5.2.2", "5.2.3", "5.4.7", "5.7.1", ""]
 
 
 class World:
@@ -153,6 +158,8 @@ class TestPages:
             world.make_request(status=status)
         for _ in range(50):
             world.make_request(program=None)
+        for code in CODES:
+            world.make_request(status="sent", bounced_at=timezone.now(), bounce_reason=code)
         for page in (1, 2):
             assert untranslated(browser.get(url("credit_requests"), {"page": page})) == []
 
@@ -162,6 +169,7 @@ class TestPages:
         rows = [
             world.make_request(status=status, completed=True, sent_to="1@2.34") for status in UserCreditPathway.Status
         ]
+        rows += [world.make_request(status="sent", bounced_at=timezone.now(), bounce_reason=code) for code in CODES]
         rows += [world.make_request(status="sent"), world.make_request(program=None, completed=False)]
         for created in (timezone.now(), timezone.now() + timedelta(days=1)):
             ProgramCertRecord.objects.update(created=created)
@@ -280,6 +288,25 @@ def test_email(world, relay, completed, monkeypatch):
     monkeypatch.setattr(FixedRecordSource, "completed", completed)
     world.browser(world.learner).post(url("request_credit", world.program.uuid), {"pathway": world.pathway.pk})
     [email] = relay.messages
+    assert untranslated_in_email(email) == []
+
+
+@pytest.mark.parametrize("event", Event)
+def test_email_to_the_learner(world, relay, event, settings):
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+    type(world.learner).objects.update(email="halima@home.example")
+    type(world.pathway).objects.update(description="毕业", destination_url="https://1.0/")
+    row = world.make_request(
+        status="failed" if event == Event.FAILED else "sent",
+        bounced_at=timezone.now() if event == Event.BOUNCED else None,
+    )
+    for code in CODES:
+        type(row).objects.update(bounce_reason=code)
+        assert learner_emails.send(row.pk, event)
+        assert untranslated_in_email(relay.messages[-1]) == []
+
+
+def untranslated_in_email(email):
     text, html = (email.get_body((kind,)).get_content() for kind in ("plain", "html"))
     texts = [email["Subject"], text, *(text for text, _ancestors in Page(html).texts)]
-    assert [text for text in texts if is_untranslated(text)] == []
+    return [text for text in texts if is_untranslated(text)]

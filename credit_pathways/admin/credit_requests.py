@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from ..delivery.bounce_reasons import explain
 from ..models import ProgramCertRecord, UserCreditPathway
 from . import deliver_again
 from .filters import FilterForm, RequestFilter
@@ -35,12 +36,13 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
         "program_link",
         "status_in_words",
         "requested_at",
+        "bounced",
     )
     list_filter = (RequestFilter,)
     allowed_lookups = tuple(FilterForm.base_fields)
     fields = (
         "number", "learner", "pathway_link", "institution", "program_link", "completed", "requested_at",
-        "status_in_words", "modified", "attempts", "sent_to", "failure", "bounced_at", "bounce_reason",
+        "status_in_words", "modified", "attempts", "sent_to", "failure", "bounced_at", "bounce",
     )  # fmt: skip
     search_help_text = _("A learner's whole username or email address, or a request number")
     actions = ("deliver_again",)
@@ -141,6 +143,18 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
     @admin.display(description=_("why it has not been sent"))
     def failure(self, request: UserCreditPathway) -> str:
         return request.failure_label or "-"
+
+    @admin.display(description=_("bounced"), empty_value="")
+    def bounced(self, request: UserCreditPathway) -> str:
+        """Return the day, which is enough for the list: the request's page has the time."""
+        return date_format(localtime(request.bounced_at), "DATE_FORMAT") if request.bounced_at else ""
+
+    @admin.display(description=_("why it bounced"))
+    def bounce(self, request: UserCreditPathway) -> str:
+        if not request.bounced_at:
+            return "-"
+        reason = f" ({request.bounce_reason})" if request.bounce_reason else ""
+        return f"{explain(request.bounce_reason)}{reason}"
 
     @admin.display(description=_("requested at"), ordering="created")
     def requested_at(self, request: UserCreditPathway) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from .. import api
-from ..delivery import sending
+from ..delivery import learner_emails, sending
 from ..models import ProgramCertRecord, UserCreditPathway
 from .learner_rows import is_id
 
@@ -90,13 +90,14 @@ def _reason_not_deliverable(row: Any) -> str:
 def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None:
     """Deliver the requests one after the other until the time is up, and add a message for each."""
     deadline = time.monotonic() + MAX_DELIVERY_SECONDS
-    for pk in ids:
-        if time.monotonic() > deadline:
-            level, outcome = messages.WARNING, _("not tried: the mail server is slow. Choose it again.")
-        else:
-            level, outcome = _deliver(request, model_admin, pk)
-        text = _("Request %(number)s: %(outcome)s") % {"number": pk, "outcome": outcome}
-        model_admin.message_user(request, text, level)
+    with learner_emails.held_back():
+        for pk in ids:
+            if time.monotonic() > deadline:
+                level, outcome = messages.WARNING, _("not tried: the mail server is slow. Choose it again.")
+            else:
+                level, outcome = _deliver(request, model_admin, pk)
+            text = _("Request %(number)s: %(outcome)s") % {"number": pk, "outcome": outcome}
+            model_admin.message_user(request, text, level)
 
 
 def _deliver(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]:

@@ -63,6 +63,9 @@ class FilterForm(DayRangeForm):
     status = forms.ChoiceField(
         label=_("Status"), choices=[("", "---------"), *UserCreditPathway.Status.choices], required=False
     )
+    bounced = forms.ChoiceField(
+        label=_("Bounced"), choices=[("", "---------"), ("yes", _("Yes")), ("no", _("No"))], required=False
+    )
     institution = forms.ChoiceField(label=_("Institution"), required=False)
     pathway = forms.TypedChoiceField(label=_("Pathway"), required=False, coerce=int, empty_value=None)
     program = IdField(
@@ -71,7 +74,7 @@ class FilterForm(DayRangeForm):
         required=False,
         widget=IdSelect(UserCreditPathway._meta.get_field("program"), admin.site),
     )
-    field_order = ("status", "institution", "pathway", "program", "since", "until")
+    field_order = ("status", "institution", "pathway", "program", "since", "until", "bounced")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,6 +97,7 @@ class FilterForm(DayRangeForm):
         days = self.as_datetimes(timezone.get_current_timezone())
         lookups = {
             "status": data["status"],
+            "bounced_at__isnull": {"yes": False, "no": True}.get(data["bounced"]),
             # Not pathway__org_name, so that the database can use the index on the pathway.
             "pathway__in": self.pathway_ids.get(data["institution"]),
             "pathway": data["pathway"],

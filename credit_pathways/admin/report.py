@@ -1,8 +1,8 @@
 """The report: credit requests of a range of days, counted in tables with charts, and as CSV. Imported when used."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from ..models import UserCreditPathway
-from ..reports import GROUPINGS, Line, count_requests
+from ..reports import GROUPINGS, Line, count_bounces, count_requests
 from ..sanitize import table_cell
 from .filters import DayRangeForm
 
@@ -37,8 +37,8 @@ COLUMNS = {
     "month": Columns(_("By month"), [_("Month")], ["month"]),
 }
 #: The attributes of ``Line`` that can be summed up. A learner may be in several lines, so ``learners`` cannot.
-SUMMABLE = ["requests", "first", "repeats"]
-NUMBERS = [*SUMMABLE, "learners"]
+SUMMABLE = ["requests", "first", "repeats", "bounced"]
+NUMBERS = ["requests", "first", "repeats", "learners", "bounced"]
 #: The maximum number of bars in a chart. The chart of months shows them all.
 MAX_BARS = 15
 
@@ -84,14 +84,20 @@ def report_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         **model_admin.admin_site.each_context(request),
         "title": _("Credit requests: report"),
         "form": form,
-        "tables": [_table(by, form) for by in GROUPINGS] if form.is_valid() else [],
+        "tables": _tables(form) if form.is_valid() else [],
         "query": urlencode({name: day or "" for name, day in form.cleaned_data.items()}),
     }
     return TemplateResponse(request, "credit_pathways/admin/report.html", context)
 
 
-def _table(by: str, form: DayRangeForm) -> Table:
-    return Table(by, [(_names(by, line), line) for line in count_requests(by, **form.as_datetimes(UTC))])
+def _tables(form: DayRangeForm) -> list[Table]:
+    bounces = count_bounces(**form.as_datetimes(UTC))
+    return [Table(by, [(_names(by, line), line) for line in _lines(by, form, bounces[by])]) for by in GROUPINGS]
+
+
+def _lines(by: str, form: DayRangeForm, bounces: Mapping[Any, int]) -> list[Line]:
+    lines = count_requests(by, **form.as_datetimes(UTC))
+    return [replace(line, bounced=bounces.get(line.key, 0)) for line in lines]
 
 
 def _names(by: str, line: Line) -> list[str]:
@@ -116,7 +122,8 @@ def report_csv_view(request: HttpRequest, model_admin: Any, by: str) -> HttpResp
     response["Content-Disposition"] = f'attachment; filename="credit_requests_by_{by}.csv"'
     writer = csv.writer(response)
     writer.writerow([*COLUMNS[by].csv_headings, *NUMBERS])
-    for line in count_requests(by, **form.as_datetimes(UTC)):
+    bounces = count_bounces(**form.as_datetimes(UTC))
+    for line in _lines(by, form, bounces[by]):
         names = line.names or (line.key.strftime("%Y-%m") if by == "month" else line.key,)
         cells = ["" if name is None else table_cell(name) for name in names]
         writer.writerow([*cells, *(getattr(line, number) for number in NUMBERS)])

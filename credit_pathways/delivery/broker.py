@@ -13,8 +13,9 @@ from . import sending
 
 log = logging.getLogger(__name__)
 
-#: Imported by name, because tasks are in a higher layer.
+# Imported by name, because tasks are in a higher layer.
 TASK = "credit_pathways.tasks.deliver_credit_request"
+LEARNER_EMAIL_TASK = "credit_pathways.tasks.send_learner_email"
 
 #: Seconds for each step of publishing a message; there are at most three (ADR 0012).
 BROKER_TIMEOUT = 2
@@ -30,9 +31,11 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
     """Queue pending requests. If the broker does not accept one in time, that one and the rest fail."""
     is_available = True
     for credit_request in credit_requests:
-        is_available = is_available and _publish(credit_request)
+        is_available = is_available and publish(TASK, credit_request.pk)
         if not is_available:
             _fail(credit_request)
+        elif import_string(TASK).app.conf.task_always_eager:
+            credit_request.refresh_from_db(fields=["status", "modified", "sent_to", "attempts", "failure_reason"])
 
 
 def _fail(credit_request: UserCreditPathway) -> None:
@@ -44,19 +47,15 @@ def _fail(credit_request: UserCreditPathway) -> None:
         credit_request.status = UserCreditPathway.Status.FAILED
 
 
-def _publish(credit_request: UserCreditPathway) -> bool:
-    """Publish the task and return whether the broker accepted it."""
-    task = import_string(TASK)
+def publish(task: str, request_id: int, *args: str) -> bool:
+    """Publish a task about a request and return whether the broker accepted it. No personal data in ``args``."""
     try:
         with publish_options() as options:
-            # Only the id: no personal data in the broker.
-            task.apply_async([credit_request.pk], **options)
+            import_string(task).apply_async([request_id, *args], **options)
     except Exception as error:  # noqa: BLE001  each kind of broker has its own errors
-        log.warning("credit request %s: not queued: %s", credit_request.pk, type(error).__name__)
+        log.warning("credit request %s: %s", request_id, ": ".join(["not queued", *args, type(error).__name__]))
         return False
-    log.info("credit request %s: queued", credit_request.pk)
-    if task.app.conf.task_always_eager:
-        credit_request.refresh_from_db(fields=["status", "modified", "sent_to", "attempts", "failure_reason"])
+    log.info("credit request %s: %s", request_id, ": ".join(["queued", *args]))
     return True
 
 

@@ -1,14 +1,14 @@
 """Deliveries after the click: a worker's attempts, and requests that stayed pending."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from django.db import connection, router
 from django.utils import timezone
 
 from ..models import UserCreditPathway, UserCreditPathwayQuerySet
-from . import sending
+from . import learner_emails, sending
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,11 @@ def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
         failure_reason = sending.with_error(sending.NOT_SENT, error)
     # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
     connection.close_if_unusable_or_obsolete()
-    return sending.give_up(UserCreditPathway(pk=request_id), failure_reason) if is_last else on_failure
+    if is_last:
+        credit_request = UserCreditPathway(pk=request_id)
+        learner_emails.after_delivery(credit_request, sending.give_up(credit_request, failure_reason))
+        return Status(credit_request.status)
+    return on_failure
 
 
 def _deliver(request_id: int, on_failure: Status) -> Status | None:
@@ -45,7 +49,16 @@ def _deliver(request_id: int, on_failure: Status) -> Status | None:
     if credit_request is None:
         log.info("credit request %s: not pending", request_id)
         return None
-    return sending.send_current(credit_request, from_statuses=[Status.PENDING], on_failure=on_failure)
+    return deliver(credit_request, from_statuses=[Status.PENDING], on_failure=on_failure)
+
+
+def deliver(
+    credit_request: UserCreditPathway, *, from_statuses: Collection[Status], on_failure: Status = Status.FAILED
+) -> Status:
+    """Try once to deliver a request, tell its learner what changed, and return the status; see ``sending.send``."""
+    change = sending.send_current(credit_request, from_statuses=from_statuses, on_failure=on_failure)
+    learner_emails.after_delivery(credit_request, change)
+    return Status(credit_request.status)
 
 
 def overdue_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:
@@ -64,8 +77,9 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
 
     Two processes may do this at the same time: each claims a request first, with a future ``modified``.
     """
-    for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
-        unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)
-        if unclaimed.update(modified=timezone.now() + CLAIM_TIME):
-            attempt_delivery(request_id=request_id, is_last=True)
-            yield from UserCreditPathway.objects.filter(pk=request_id)
+    with learner_emails.held_back():
+        for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
+            unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)
+            if unclaimed.update(modified=timezone.now() + CLAIM_TIME):
+                attempt_delivery(request_id=request_id, is_last=True)
+                yield from UserCreditPathway.objects.filter(pk=request_id)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.sites.models import Site
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone, translation
@@ -18,6 +19,27 @@ from ..links import host_name, public_record_csv_url, public_record_url
 from ..models import UserCreditPathway
 from ..records import ProgramRecord
 from ..sanitize import one_line
+
+#: The header with the request's token. Relays keep it, unlike Message-ID, which Amazon SES replaces.
+TOKEN_HEADER = "X-Credit-Request"  # noqa: S105
+
+
+def _signer() -> signing.Signer:
+    """Only those who received the email, and so its headers, can know what it signs (ADR 0021)."""
+    return signing.Signer(salt="credit_pathways.bounce")
+
+
+def request_token(credit_request: UserCreditPathway) -> str:
+    """Return the signed number of a request: a report that contains it is about the request's email."""
+    return _signer().sign(str(credit_request.pk))
+
+
+def request_id_of_token(token: str) -> int | None:
+    """Return the number of the request that ``token`` was made for, or ``None`` if it is not one of ours."""
+    try:
+        return int(_signer().unsign(token.strip()))
+    except (signing.BadSignature, ValueError):
+        return None
 
 
 class CreditRequestMessage(Message):
@@ -58,7 +80,7 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
     Raises:
         ValueError: the record is not shared.
     """
-    language, pathway_name = conf.email_language(), _header_text(credit_request.pathway.name)
+    language, pathway_name = conf.email_language(), header_text(credit_request.pathway.name)
     with translation.override(language):  # for links, if the host's URLs contain a language, and translated settings
         values = email_values(record)
         context = {
@@ -78,7 +100,10 @@ def credit_request_message(credit_request: UserCreditPathway, record: ProgramRec
             "reply_to": [values["reply_to"]] if values["reply_to"] else [],
             "transactional": conf.has_transactional_channel(),
         },
-        headers={"Message-ID": _message_id(credit_request, record.program.site)},
+        headers={
+            "Message-ID": message_id("credit-request", credit_request, record.program.site),
+            TOKEN_HEADER: request_token(credit_request),
+        },
     )
 
 
@@ -96,20 +121,21 @@ def email_values(record: ProgramRecord) -> dict[str, Any]:
     Each text is a single line. The HTML templates escape it. ``reply_to`` is empty if replies cannot reach the learner.
     """
     return {
-        "learner_name": _header_text(record.full_name) or _header_text(record.user.get_username()),
-        "program_title": _header_text(record.program.title),
+        "learner_name": header_text(record.full_name) or header_text(record.user.get_username()),
+        "program_title": header_text(record.program.title),
         "program_completed": record.progress.completed,
-        "platform_name": _header_text(record.platform_name),
-        "reply_to": record.email if _is_header_address(record.email) else "",
+        "platform_name": header_text(record.platform_name),
+        "reply_to": record.email if is_header_address(record.email) else "",
     }
 
 
-def _header_text(value: str) -> str:
+def header_text(value: str) -> str:
     """Return ``value`` as one line that an email program does not decode to something else (RFC 2047, section 2)."""
     return one_line(value).replace("=?", "= ?")
 
 
-def _is_header_address(address: str) -> bool:
+def is_header_address(address: str) -> bool:
+    """Return whether ``address`` is valid and safe in a header."""
     try:
         validate_email(address)
     except ValidationError:
@@ -118,7 +144,7 @@ def _is_header_address(address: str) -> bool:
     return one_line(address) == address
 
 
-def _message_id(credit_request: UserCreditPathway, site: Site) -> str:
+def message_id(name: str, credit_request: UserCreditPathway, site: Site) -> str:
     """Return the same Message-ID for every attempt, so that receivers can drop a duplicate (RFC 5322, 3.6.4)."""
     host = punycode(host_name(site.domain))
-    return f"<credit-request.{credit_request.pk}.{credit_request.created:%Y%m%d%H%M%S%f}@{host}>"
+    return f"<{name}.{credit_request.pk}.{credit_request.created:%Y%m%d%H%M%S%f}@{host}>"

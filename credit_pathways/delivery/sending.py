@@ -64,31 +64,36 @@ class Outcome(NamedTuple):
     sent_to: str = ""
 
 
+class Change(NamedTuple):
+    """The status of a request before and after its outcome was recorded. They may be the same."""
+
+    before: str
+    after: Status
+
+
 def send(
     credit_request: UserCreditPathway,
     record: ProgramRecord | None,
     *,
     from_statuses: Collection[Status],
     on_failure: Status = Status.FAILED,
-) -> Status:
+) -> Change | None:
     """
-    Send the email of a credit request, record the outcome, and return the status.
+    Send the email of a credit request, and record the outcome. ``credit_request`` has it then.
 
     Only a request with one of ``from_statuses`` is sent. Any other is left as it is, and so are requests without a
-    program, imported requests, and a request that another process is delivering, which counts as pending. If the
-    email was not sent, the status becomes ``on_failure``. If there is nothing to send (see ``_obstacle``), the request
-    fails, because a later attempt would not change that.
+    program, imported requests, and a request that another process is delivering, which counts as pending: then the
+    result is ``None``. If the email was not sent, the status becomes ``on_failure``. If there is nothing to send (see
+    ``_obstacle``), the request fails, because a later attempt would not change that.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). Not on SQLite,
             which is not locked here because its only lock would stop all other writers.
     """
-    outcome = None
+    row, outcome = None, None
     try:
         with _row_lock():
             row = _lock(credit_request, record)
-            # A row that could not be locked is being delivered, whatever it said before.
-            credit_request.status = row.status if row else Status.PENDING
             if row and row.may_be_sent(from_statuses):
                 outcome = _attempt(credit_request, record, row, on_failure)
                 _record_attempt(credit_request, outcome)
@@ -96,12 +101,12 @@ def send(
         if outcome is None:
             raise
         _record_attempt(credit_request, outcome)
-    return Status(credit_request.status)
+    return Change(row.status, outcome.status) if row and outcome else None
 
 
 def send_current(
     credit_request: UserCreditPathway, *, from_statuses: Collection[Status], on_failure: Status = Status.FAILED
-) -> Status:
+) -> Change | None:
     """Send the email with the record as it is now; see ``send``. An error of the record source is a failed attempt."""
     try:
         record = current_record(credit_request)
@@ -114,25 +119,30 @@ def send_current(
     connection.close_if_unusable_or_obsolete()
     with _row_lock():
         row = _lock(credit_request)
-        credit_request.status = row.status if row else Status.PENDING
-        if row and row.may_be_sent(from_statuses):
-            _record_attempt(credit_request, outcome)
-    return Status(credit_request.status)
+        if row is None or not row.may_be_sent(from_statuses):
+            return None
+        _record_attempt(credit_request, outcome)
+        return Change(row.status, outcome.status)
 
 
-def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Status:
-    """Mark a pending request as failed, unless another process is delivering it, and return the status."""
+def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Change | None:
+    """Mark a pending request as failed. Return ``None`` if it is not pending, or another process is delivering it."""
     with _row_lock(durable=False):
         row = _lock(credit_request)
-        credit_request.status = row.status if row else Status.PENDING
-        if row and row.status == Status.PENDING and not row.is_imported:
-            _record(credit_request, Outcome(Status.FAILED, failure_reason))
-    return Status(credit_request.status)
+        if row is None or row.status != Status.PENDING or row.is_imported:
+            return None
+        _record(credit_request, Outcome(Status.FAILED, failure_reason))
+        return Change(Status.PENDING, Status.FAILED)
 
 
 def with_error(failure_reason: str, error: BaseException) -> str:
+    """Add what is safe to tell about ``error`` to a failure reason."""
+    return f"{failure_reason} ({describe(error)})"
+
+
+def describe(error: BaseException) -> str:
     """
-    Add the class of ``error`` to a failure reason, and the code of an SMTP server's reply.
+    Return the class of ``error``, and the code of an SMTP server's reply.
 
     The text of an error may contain the learner's name or address.
     """
@@ -141,8 +151,7 @@ def with_error(failure_reason: str, error: BaseException) -> str:
         [(code, _text)] = cause.recipients.values()  # of SMTPRecipientsRefused
     except (AttributeError, TypeError, ValueError):
         code = getattr(cause, "smtp_code", "")
-    detail = f"{type(cause).__name__} {code if isinstance(code, int) else ''}".strip()
-    return f"{failure_reason} ({detail[:100]})"
+    return f"{type(cause).__name__} {code if isinstance(code, int) else ''}".strip()[:100]
 
 
 def _row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
@@ -151,10 +160,11 @@ def _row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
 
 def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None) -> LockedRow | None:
     """
-    Lock the row of a credit request; ``None`` if another process has it or it is gone.
+    Lock the row of a credit request, and give ``credit_request`` its status; ``None`` if the row is locked or gone.
 
-    It never waits for the lock: the other process is sending the email. The query uses the primary key alone, because
-    two deliveries that reach the same row through different indexes can deadlock.
+    A row that is locked counts as pending: the other process is sending the email, and this one never waits for it.
+    The query uses the primary key alone, because two deliveries that reach the same row through different indexes can
+    deadlock.
     """
     shared_records = [record.shared_record.pk] if record and record.shared_record else []
     link = ProgramCertRecord.objects.filter(pk__in=shared_records)
@@ -163,7 +173,9 @@ def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None
     skip_locked = connection.features.has_select_for_update_skip_locked
     rows = UserCreditPathway.objects.select_for_update(skip_locked=skip_locked).filter(pk=credit_request.pk)
     values = rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(active_user), Exists(link))
-    return next((LockedRow(*row) for row in values), None)
+    row = next((LockedRow(*row) for row in values), None)
+    credit_request.status = row.status if row else Status.PENDING
+    return row
 
 
 def _record_attempt(credit_request: UserCreditPathway, outcome: Outcome) -> None:
@@ -200,7 +212,7 @@ def _attempt(
         return Outcome(Status.FAILED, obstacle)
     try:
         message = credit_request_message(credit_request, record)
-        was_sent = _hand_over(message)
+        was_sent = hand_over(message)
     except Exception as error:  # noqa: BLE001  whatever went wrong, the email was not sent
         # The error's text may contain the learner's name or address. Its type does not.
         log.warning("credit request %s: not sent: %s", credit_request.pk, type(error).__name__)
@@ -222,7 +234,7 @@ def _obstacle(credit_request: UserCreditPathway, record: ProgramRecord | None, r
     return "" if credit_request.pathway.email else NO_ADDRESS
 
 
-def _hand_over(message: CreditRequestMessage) -> bool:
+def hand_over(message: CreditRequestMessage) -> bool:
     """
     Send ``message`` and return whether edx-ace reported that an email channel accepted this message (ADR 0002).
 

@@ -4,10 +4,12 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 
+from ..delivery.bounce_reasons import explain
 from ..links import program_record_url
 
 register = template.Library()
 register.simple_tag(program_record_url)
+register.filter("explain_bounce", explain)
 
 
 @register.simple_tag

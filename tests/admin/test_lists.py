@@ -28,6 +28,12 @@ def text_of(response):
     return Page(response.content.decode()).text
 
 
+def cells(response, css_class):
+    """Return the texts of the cells of a column of a list."""
+    page = Page(response.content.decode())
+    return [page.text_of(cell) for cell in page.find_all("td", css_class=css_class)]
+
+
 def listed(client, **query):
     """Return the ids of the requests in the list, in the order of the list."""
     page = client.get(LIST, query)
@@ -82,18 +88,33 @@ class TestCreditRequests:
         settings.USE_THOUSAND_SEPARATOR = True
         sent = factories.UserCreditPathwayFactory(
             pk=1234567, status="sent", completed=True, attempts=2, sent_to="old@northfield.example",
-            bounced_at=datetime(2026, 6, 15, 15, tzinfo=UTC), bounce_reason="550 no such user",
+            bounced_at=datetime(2026, 6, 15, 15, tzinfo=UTC), bounce_reason="5.1.1 smtp; 550 <b>no</b> such user",
         )  # fmt: skip
-        assert "1234567" in text_of(staff.get(LIST))
+        page = staff.get(LIST)
+        assert "1234567" in text_of(page)
+        assert [text for text in cells(page, "field-bounced") if text] == ["June 15, 2026"]
         page = text_of(staff.get(url("usercreditpathway", "change", sent.pk)))
         for part in (
             "Request number: 1234567", "Delivery attempts: 2", "Sent to: old@northfield.example",
-            "Bounced at: June 15, 2026, 3 p.m.", "Why it bounced: 550 no such user", "Completed when requested:",
+            "Bounced at: June 15, 2026, 3 p.m.", "Completed when requested:",
+            "Why it bounced: The institution's email address does not exist. (5.1.1 smtp; 550 <b>no</b> such user)",
         ):  # fmt: skip
             assert part in page
         type(request_row).objects.filter(pk=request_row.pk).update(failure_reason="The learner was retired")
         page = text_of(staff.get(url("usercreditpathway", "change", request_row.pk)))
         assert "Why it has not been sent: The learner was retired" in page
+        assert "Bounced at: - Why it bounced: -" in page
+
+    def test_a_bounce_without_a_reason(self, staff):
+        row = factories.UserCreditPathwayFactory(status="sent", bounced_at=timezone.now())
+        page = text_of(staff.get(url("usercreditpathway", "change", row.pk)))
+        assert "Why it bounced: The institution's mail server returned the email." in page
+        assert "()" not in page
+
+    def test_the_day_of_a_bounce_is_in_the_current_time_zone(self, staff, settings):
+        settings.TIME_ZONE = "Pacific/Auckland"
+        factories.UserCreditPathwayFactory(status="sent", bounced_at=datetime(2026, 6, 15, 12, tzinfo=UTC))
+        assert cells(staff.get(LIST), "field-bounced") == ["June 16, 2026"]
 
     def test_links(self, admin_client, request_row, learner, program, pathway):
         shared = ProgramCertRecord.objects.get()
@@ -150,6 +171,23 @@ class TestCreditRequests:
         assert listed(admin_client, q="halima", status="failed") == []
         assert listed(admin_client, program=10**17) == []
 
+    def test_filter_by_bounces(self, admin_client, request_row):
+        sent, back = factories.UserCreditPathwayFactory.create_batch(2, user=request_row.user, status="sent")
+        factories.UserCreditPathwayFactory(status="sent", bounced_at=timezone.now())
+        UserCreditPathway.objects.filter(pk=back.pk).update(bounced_at=timezone.now())
+        assert listed(admin_client, q="halima", bounced="yes") == [back.pk]
+        assert listed(admin_client, q="halima", bounced="no") == [sent.pk, request_row.pk]
+        assert listed(admin_client, bounced="no", status="sent") == [sent.pk]
+        assert len(listed(admin_client, bounced="")) == 4
+
+    def test_the_export_has_the_filter_by_bounces(self, admin_client, request_row):
+        row = factories.UserCreditPathwayFactory(status="sent", bounced_at=timezone.now())
+        page = Page(admin_client.get(LIST, {"bounced": "yes"}).content.decode())
+        [link] = [link for link in page.hrefs if link and "/export/" in link]
+        assert link == f"{LIST}export/?bounced=yes"
+        [_headings, line] = admin_client.post(link, {"format": "0"}).content.decode().splitlines()
+        assert line.split(",")[0] == str(row.pk)
+
     def test_filter_by_days(self, admin_client, request_row, settings):
         settings.TIME_ZONE = "America/New_York"
         UserCreditPathway.objects.update(created=datetime(2026, 3, 2, 4, 59, tzinfo=UTC))  # 1 March there
@@ -159,8 +197,9 @@ class TestCreditRequests:
 
     @pytest.mark.parametrize(
         ("name", "value"),
-        [("status", "lost"), ("institution", "Nowhere"), ("pathway", "x"), ("pathway", 10**30), ("program", "x"),
-         ("program", 10**30), ("since", "yesterday"), ("until", "9999-12-31"), ("since", "0001-01-01")],
+        [("status", "lost"), ("bounced", "maybe"), ("institution", "Nowhere"), ("pathway", "x"), ("pathway", 10**30),
+         ("program", "x"), ("program", 10**30), ("since", "yesterday"), ("until", "9999-12-31"),
+         ("since", "0001-01-01")],
     )  # fmt: skip
     def test_an_invalid_filter_matches_nothing_and_shows_an_error(self, name, value, admin_client, request_row):
         page = admin_client.get(LIST, {name: value})

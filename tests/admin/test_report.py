@@ -19,12 +19,13 @@ URL = f"{LIST}report/"
 
 @pytest.fixture
 def rows(program, pathway, learner):
-    """Three identical requests in March and April, and one of another learner without a program."""
+    """Three identical requests in March, and one of another learner without a program in April. Two bounced."""
     made = factories.UserCreditPathwayFactory.create_batch(3, user=learner, program=program, pathway=pathway)
     made.append(factories.UserCreditPathwayFactory(program=None, pathway=pathway, status="sent"))
     for row, day in zip(made, (1, 2, 31, 32), strict=True):
         created = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=day - 1)
         UserCreditPathway.objects.filter(pk=row.pk).update(created=created)
+    UserCreditPathway.objects.filter(pk__in=[made[1].pk, made[3].pk]).update(bounced_at=timezone.now())
     return made
 
 
@@ -57,24 +58,24 @@ def test_tables(staff, rows):
     shown = tables(staff)
     assert list(shown) == ["By program", "By pathway", "By institution", "By status", "By month"]
     assert shown["By program"] == [
-        ["Program", "Requests", "First", "Repeats", "Learners"],
-        ["Statistics", "3", "1", "2", "1"],
-        ["not recorded", "1", "1", "0", "1"],
-        ["Together", "4", "2", "2", ""],
+        ["Program", "Requests", "First", "Repeats", "Learners", "Bounced"],
+        ["Statistics", "3", "1", "2", "1", "1"],
+        ["not recorded", "1", "1", "0", "1", "1"],
+        ["Together", "4", "2", "2", "", "2"],
     ]
-    assert shown["By pathway"][1] == ["Master of Science", "Northfield University", "4", "2", "2", "2"]
-    assert shown["By institution"][1] == ["Northfield University", "4", "2", "2", "2"]
-    assert shown["By status"][1:3] == [["pending", "3", "1", "2", "1"], ["sent", "1", "1", "0", "1"]]
-    assert shown["By month"][1:3] == [["March 2026", "3", "1", "2", "1"], ["April 2026", "1", "1", "0", "1"]]
+    assert shown["By pathway"][1] == ["Master of Science", "Northfield University", "4", "2", "2", "2", "2"]
+    assert shown["By institution"][1] == ["Northfield University", "4", "2", "2", "2", "2"]
+    assert shown["By status"][1:3] == [["pending", "3", "1", "2", "1", "1"], ["sent", "1", "1", "0", "1", "1"]]
+    assert shown["By month"][1:3] == [["March 2026", "3", "1", "2", "1", "1"], ["April 2026", "1", "1", "0", "1", "1"]]
 
 
 def test_a_range_of_days(staff, rows):
     """Both days are included. A request from before the range makes a later one a repeat."""
     assert tables(staff, since="2026-03-02", until="2026-03-31")["By program"][1:] == [
-        ["Statistics", "2", "0", "2", "1"],
-        ["Together", "2", "0", "2", ""],
+        ["Statistics", "2", "0", "2", "1", "1"],
+        ["Together", "2", "0", "2", "", "1"],
     ]
-    assert tables(staff, until="2026-03-01")["By month"][1] == ["March 2026", "1", "1", "0", "1"]
+    assert tables(staff, until="2026-03-01")["By month"][1] == ["March 2026", "1", "1", "0", "1", "0"]
 
 
 def test_the_default_range_is_the_last_twelve_months(staff, program, pathway):
@@ -98,7 +99,14 @@ def test_months_without_requests(staff, rows):
 
 def test_days_are_in_utc(staff, rows, settings):
     settings.TIME_ZONE = "Pacific/Auckland"
-    assert tables(staff, since="2026-03-31", until="2026-03-31")["By month"][1] == ["March 2026", "1", "0", "1", "1"]
+    assert tables(staff, since="2026-03-31", until="2026-03-31")["By month"][1] == [
+        "March 2026",
+        "1",
+        "0",
+        "1",
+        "1",
+        "0",
+    ]
 
 
 def test_thousand_separators_are_for_people_and_not_for_the_chart(staff, program, pathway, learner, settings):
@@ -136,19 +144,19 @@ def test_invalid_day(day, staff, rows):
 
 
 def test_csv(staff, rows, program, pathway):
-    numbers = ["requests", "first", "repeats", "learners"]
+    numbers = ["requests", "first", "repeats", "learners", "bounced"]
     assert table(staff, "program") == [
         ["program", "program_uuid", *numbers],
-        ["Statistics", str(program.uuid), "3", "1", "2", "1"],
-        ["", "", "1", "1", "0", "1"],
+        ["Statistics", str(program.uuid), "3", "1", "2", "1", "1"],
+        ["", "", "1", "1", "0", "1", "1"],
     ]
     assert table(staff, "pathway") == [
         ["pathway", "institution", "pathway_uuid", *numbers],
-        ["Master of Science", "Northfield University", str(pathway.uuid), "4", "2", "2", "2"],
+        ["Master of Science", "Northfield University", str(pathway.uuid), "4", "2", "2", "2", "2"],
     ]
-    assert table(staff, "institution")[1] == ["Northfield University", "4", "2", "2", "2"]
-    assert table(staff, "status")[1] == ["pending", "3", "1", "2", "1"]
-    assert table(staff, "month", until="2026-03-31") == [["month", *numbers], ["2026-03", "3", "1", "2", "1"]]
+    assert table(staff, "institution")[1] == ["Northfield University", "4", "2", "2", "2", "2"]
+    assert table(staff, "status")[1] == ["pending", "3", "1", "2", "1", "1"]
+    assert table(staff, "month", until="2026-03-31") == [["month", *numbers], ["2026-03", "3", "1", "2", "1", "1"]]
 
 
 def test_the_page_links_to_the_csv_of_its_range(staff, rows):
@@ -171,10 +179,10 @@ def test_unknown_table(staff):
 
 
 def test_number_of_queries(staff, rows, django_assert_max_num_queries):
-    """One for each table, besides those for the session, the user and the permissions."""
-    with django_assert_max_num_queries(4 + len(GROUPINGS)):
+    """One for each table and one for all bounces, besides those for the session, the user and the permissions."""
+    with django_assert_max_num_queries(4 + len(GROUPINGS) + 1):
         staff.get(URL)
-    with django_assert_max_num_queries(4 + 1):
+    with django_assert_max_num_queries(4 + 1 + 1):
         table(staff, "program")
 
 
@@ -196,4 +204,4 @@ def test_tables_have_the_attributes_that_the_charts_read(staff, rows):
     found = [table for table in page.find_all("table") if "data-chart" in page.attributes(table)]
     assert [page.attributes(table)["data-chart"] for table in found] == list(GROUPINGS)
     cells = [page.attributes(cell).get("data-number") for cell in page.find_all("td", inside=found[0])]
-    assert cells[:4] == ["3", "1", "2", "1"]
+    assert cells[:5] == ["3", "1", "2", "1", "1"]

@@ -24,7 +24,7 @@ from tests.support.receivers import connected
 from tests.support.record_source import NO_RECORD, FixedRecordSource
 from tests.support.threads import run_concurrently
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
 
 
 class FailingInsertBackend(BaseEmailBackend):

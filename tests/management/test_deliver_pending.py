@@ -13,7 +13,7 @@ from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.threads import run_concurrently
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
 
 
 @pytest.fixture

@@ -80,6 +80,10 @@ def count_statuses(requests, *statuses):
     return len([request for request in requests if request.status in statuses])
 
 
+def count_bounced(requests):
+    return len([request for request in requests if request.bounced_at])
+
+
 def round_to_tenth(number):
     return Decimal(number).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
@@ -88,7 +92,7 @@ def round_to_tenth(number):
 def how_many_requests_are_there_each_month(rows):
     for month, found in grouped(rows.of_the_year(), lambda request: request.created.strftime(MONTH)):
         by_status = [count_statuses(found, status) for status in ("sent", "failed", "pending")]
-        yield month, len(found), count_learners(found), *by_status
+        yield month, len(found), count_learners(found), *by_status, count_bounced(found)
 
 
 @answer
@@ -197,8 +201,9 @@ def which_share_of_the_mails_has_not_left_by_institution(rows):
 
 @answer
 def how_many_learners_did_each_institution_hear_of_by_year(rows):
-    sent = [request for request in rows.requests if request.status == "sent" and YEARS_START <= request.created < END]
-    for key, found in grouped(sent, lambda request: (rows.institution(request), str(request.created.year))):
+    arrived = [request for request in rows.requests if request.status == "sent" and not request.bounced_at]
+    of_both_years = [request for request in arrived if YEARS_START <= request.created < END]
+    for key, found in grouped(of_both_years, lambda request: (rows.institution(request), str(request.created.year))):
         yield *key, count_learners(found), len(found)
 
 
@@ -211,6 +216,29 @@ def how_many_requests_went_to_each_address(rows):
         last = max(request.created for request in found)
         lines.append((address or "not recorded", len(found), pathways, last))
     return sorted(lines, key=lambda line: (-line[1], line[0]))
+
+
+@answer
+def which_addresses_bounce(rows):
+    sent = [request for request in rows.of_the_year() if request.status == "sent"]
+    lines = []
+    for address, found in grouped(sent, lambda request: request.sent_to.lower()):
+        bounced = [request for request in found if request.bounced_at]
+        if bounced:
+            share = round_to_tenth(Decimal(100 * len(bounced)) / len(found))
+            last = max(bounced, key=lambda request: (request.bounced_at, request.pk))
+            numbers = len(found), len(bounced), share
+            lines.append((address or "not recorded", *numbers, last.bounced_at, last.bounce_reason))
+    return sorted(lines, key=lambda line: (-line[2], line[0]))
+
+
+@answer
+def how_long_does_it_take_until_an_email_comes_back(rows):
+    bounced = [request for request in rows.of_the_year() if request.bounced_at]
+    for institution, found in grouped(bounced, rows.institution):
+        milliseconds = [(request.bounced_at - request.modified) // timedelta(milliseconds=1) for request in found]
+        middle, slowest = Decimal(median(milliseconds)), Decimal(max(milliseconds))
+        yield institution, len(found), round_to_tenth(middle / 60_000), round_to_tenth(slowest / 60_000)
 
 
 @answer
@@ -252,6 +280,7 @@ def which_requests_went_along_pathways_that_are_no_longer_requestable(rows):
 def which_mails_have_a_link_that_is_dead_now(rows):
     for request in rows.with_program():
         link = rows.shared.get((request.user_id, request.program_id))
-        if request.status == "sent" and (link is None or link.created > request.modified):
+        arrived = request.status == "sent" and not request.bounced_at
+        if arrived and (link is None or link.created > request.modified):
             program = rows.programs[request.program_id].title
             yield request.pk, request.created, rows.institution(request), program, "yes" if link else "no"

@@ -23,6 +23,7 @@ ISSUED = datetime(2026, 6, 15, tzinfo=UTC)
 LEARNERS: dict[str, tuple[str, dict[str, float]]] = {
     "halima": ("Halima Ó Briain", {"Statistics and Data Science": 0.5, "Supply Chain Management": 0.5}),
     "dario": ("Dario Fiore", {"Statistics and Data Science": 1, "Python for Everyone": 1, "First Aid": 1}),
+    "amina": ("Amina Yusuf", {"Statistics and Data Science": 0.5}),
     "nobu": ("Nobu Tanaka", {}),
 }
 
@@ -79,10 +80,14 @@ def _instructions(domain: str) -> str:
     return f"""
 The demo is at http://{domain}/
   1. Log in as halima, halfway through two programs (password: {PASSWORD}).
-     Or as dario, who completed three; nobu, who has no record; or admin, who is staff.
+     Or as dario, who completed three; amina, who requested credit; nobu, who has no record; or admin, who is staff.
   2. Choose My programs, a program, Request credit, one or more pathways, and Send.
   3. Read the sent emails: http://{domain}/mails/
   4. As admin, see the credit requests: http://{domain}/admin/credit_pathways/usercreditpathway/
      and the report: http://{domain}/admin/credit_pathways/usercreditpathway/report/
-  5. API schema: http://{domain}/api/schema/
+  5. Let an email to an institution come back, and see it as amina in Your credit requests, and as admin:
+     .venv/bin/python manage.py record_bounces < demo/bounce.eml
+  6. Give up on a request that has been pending for hours, and read the email that amina gets:
+     .venv/bin/python manage.py deliver_pending --older-than 120
+  7. API schema: http://{domain}/api/schema/
 """

@@ -13,7 +13,7 @@
   for (const table of document.querySelectorAll("table[data-chart]")) {
     const byMonth = table.dataset.chart === "month";
     const rows = [...table.tBodies[0].rows].slice(0, Number(table.dataset.lines));
-    const [first, repeats] = [...table.tHead.querySelectorAll("th")].slice(-3, -1).map((cell) => cell.textContent);
+    const [first, repeats] = [...table.tHead.querySelectorAll("th")].slice(-4, -2).map((cell) => cell.textContent);
     const place = table.closest("section").querySelector(".cp-chart");
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");

@@ -1,0 +1,392 @@
+"""Emails to learners: when they are sent, what they say, and that they affect nothing else."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from celery.exceptions import Retry
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
+from django.urls import reverse
+
+from credit_pathways import api
+from credit_pathways.delivery import broker, later, learner_emails
+from credit_pathways.delivery.learner_emails import Event
+from credit_pathways.models import UserCreditPathway
+from credit_pathways.tasks import send_learner_email
+from tests import factories
+from tests.support.celery_app import app
+from tests.support.failures import FAILURES
+from tests.support.html import Page
+from tests.support.record_source import FixedRecordSource
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BOUNCED_AT = datetime(2026, 6, 17, 15, tzinfo=UTC)
+INSTITUTION, LEARNER = "registrar@northfield.example", "halima@home.example"
+
+
+@pytest.fixture
+def all_emails(settings):
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+
+
+@pytest.fixture
+def sent_row(request_row):
+    UserCreditPathway.objects.update(status="sent", sent_to=INSTITUTION)
+    request_row.refresh_from_db()
+    return request_row
+
+
+def recipients(relay):
+    return [mail["To"] for mail in relay.messages]
+
+
+def texts(mail):
+    return [mail.get_body((kind,)).get_content() for kind in ("plain", "html")]
+
+
+def bounce(row, reason="5.1.1 smtp; 550 5.1.1 User unknown"):
+    return api.record_bounce(request_id=row.pk, reason=reason)
+
+
+class TestWhen:
+    """Which outcomes are told with each value of the setting. The relay refuses the institution's address."""
+
+    @pytest.fixture(params=["failures", "all", "none"])
+    def setting(self, request, settings):
+        settings.CREDIT_PATHWAYS_LEARNER_EMAILS = request.param
+        return request.param
+
+    def test_a_worker_gives_up(self, setting, request_row, relay):
+        relay.replies[INSTITUTION] = "550 no such user"
+        for is_last in (False, False, True):
+            assert relay.messages == []
+            later.attempt_delivery(request_id=request_row.pk, is_last=is_last)
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
+
+    def test_a_worker_gives_up_at_an_error_of_the_database(self, setting, request_row, relay):
+        def away(execute, sql, params, many, context):
+            if "SELECT" in sql and "user_id" in sql and not struck:
+                struck.append(sql)
+                raise OperationalError("away")
+            return execute(sql, params, many, context)
+
+        struck = []
+        with connection.execute_wrapper(away):
+            assert later.attempt_delivery(request_id=request_row.pk, is_last=True) == "failed"
+        assert (struck != [], recipients(relay)) == (True, [] if setting == "none" else [LEARNER])
+
+    def test_nothing_is_left_to_send(self, setting, request_row, relay):
+        api.revoke_record(user=request_row.user, program=request_row.program)
+        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
+
+    def test_an_operator_gives_up(self, setting, request_row, relay):
+        relay.replies[INSTITUTION] = "550 no such user"
+        with pytest.raises(CommandError):
+            call_command("deliver_pending", older_than=0)
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
+
+    def test_an_operator_succeeds(self, setting, request_row, relay):
+        call_command("deliver_pending", older_than=0)
+        assert recipients(relay) == ([INSTITUTION, LEARNER] if setting == "all" else [INSTITUTION])
+
+    def test_a_person_tries_again(self, setting, request_row, relay):
+        relay.replies[INSTITUTION] = "550 no such user"
+        api.deliver(request_row)
+        told = [] if setting == "none" else [LEARNER]
+        assert recipients(relay) == told
+        api.deliver(request_row)  # failed before: the learner knows
+        assert recipients(relay) == told
+        relay.replies.clear()
+        api.deliver(request_row)
+        assert recipients(relay) == [*told, INSTITUTION, *([LEARNER] if setting == "all" else [])]
+        api.deliver(request_row)  # sent already
+        assert len(relay.messages) == len(told) + (2 if setting == "all" else 1)
+
+    def test_the_email_comes_back(self, setting, sent_row, relay):
+        for _time in range(2):
+            bounce(sent_row)
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
+
+    def test_a_click_that_succeeds(self, setting, learner, program, pathway, relay):
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert recipients(relay) == ([INSTITUTION, LEARNER] if setting == "all" else [INSTITUTION])
+
+    def test_a_click_that_fails_is_told_on_the_page(self, setting, learner, program, pathway, relay):
+        relay.replies[INSTITUTION] = "550 no such user"
+        api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert relay.messages == []
+
+    def test_a_retirement(self, setting, request_row, learner, relay):
+        api.retire_learner(user=learner)
+        assert (UserCreditPathway.objects.get().status, relay.messages) == ("failed", [])
+
+
+@pytest.mark.usefixtures("all_emails")
+class TestNotSent:
+    @pytest.mark.parametrize("values", [{"is_active": False}, {"email": ""}, {"email": "a@b.example, c@d.example"}])
+    def test_to_learners_who_cannot_get_it(self, values, sent_row, learner, relay):
+        type(learner).objects.update(**values)
+        for event in Event:
+            assert learner_emails.send(sent_row.pk, event)
+        assert relay.messages == []
+
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            ({"status": "pending"}, []),
+            ({"status": "failed"}, ["failed"]),
+            ({"status": "sent"}, ["sent"]),
+            ({"status": "sent", "bounced_at": BOUNCED_AT}, ["bounced"]),
+        ],
+        ids=str,
+    )
+    def test_if_it_would_not_be_true_any_more(self, values, told, request_row, relay):
+        UserCreditPathway.objects.update(**values)
+        for event in Event:
+            assert learner_emails.send(request_row.pk, event)
+        assert [mail["Message-ID"].split(".")[0] for mail in relay.messages] == [f"<credit-request-{e}" for e in told]
+
+    def test_about_a_deleted_request(self, relay):
+        assert learner_emails.send(4711, Event.FAILED)
+        assert relay.messages == []
+
+    def test_if_the_transaction_is_rolled_back(self, sent_row, relay):
+        with transaction.atomic():
+            assert bounce(sent_row)
+            transaction.set_rollback(True)
+        assert (relay.messages, UserCreditPathway.objects.get().bounced_at) == ([], None)
+
+    def test_with_an_invalid_setting(self, sent_row, relay, settings):
+        settings.CREDIT_PATHWAYS_LEARNER_EMAILS = ["all"]
+        assert bounce(sent_row)
+        assert relay.messages == []
+
+
+def speaks_french(source, user):
+    return "fr" if user.username == "halima" else None
+
+
+class TestWhatItSays:
+    def mail(self, event, row, relay, **values):
+        UserCreditPathway.objects.update(**values)
+        assert learner_emails.send(row.pk, event)
+        return relay.messages[-1]
+
+    @pytest.mark.parametrize(
+        ("event", "values", "subject", "sentence"),
+        [
+            ("sent", {}, "was sent to", "Your request for credit was sent to"),
+            ("failed", {"status": "failed"}, "could not be sent to", "We have stopped trying."),
+            ("bounced", {"bounced_at": BOUNCED_AT, "bounce_reason": "5.2.2 full"}, "did not reach", "is full."),
+        ],
+    )
+    def test_both_parts(self, event, values, subject, sentence, sent_row, relay):
+        mail = self.mail(Event(event), sent_row, relay, **values)
+        number = sent_row.pk
+        assert mail["Subject"] == f"Credit request {number} {subject} Northfield University"
+        assert (mail["To"], mail["From"], mail["Reply-To"]) == (LEARNER, "no-reply@example.com", None)
+        assert (mail["Auto-Submitted"], mail["X-Credit-Request"]) == ("auto-generated", None)
+        text, html = texts(mail)
+        html_page = Page(html)
+        for part in (sentence, f"Request number: {number}", "Program: Statistics", "Pathway: Master of Science"):
+            assert part in text
+            assert part in html_page.text
+        receipt = f"https://example.com/records/credit-requests/{number}/"
+        assert receipt in text.splitlines()
+        assert html_page.hrefs == [receipt]
+
+    def test_next_steps_are_in_the_confirmation_only(self, sent_row, pathway, relay):
+        pathway.description, pathway.destination_url = "Send us\nyour form.", "https://northfield.example/credit"
+        pathway.save()
+        for text in texts(self.mail(Event.SENT, sent_row, relay)):
+            assert "Send us" in text
+            assert pathway.destination_url in text
+        for text in texts(self.mail(Event.FAILED, sent_row, relay, status="failed")):
+            assert "Next steps" not in text
+            assert pathway.destination_url not in text
+
+    def test_an_unsafe_address_of_next_steps_is_left_out(self, sent_row, pathway, relay):
+        type(pathway).objects.update(destination_url="javascript:alert(1)")
+        assert not any("javascript" in text for text in texts(self.mail(Event.SENT, sent_row, relay)))
+
+    def test_the_language_is_the_learners(self, sent_row, relay, settings, monkeypatch):
+        settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "ar"
+        assert '<div lang="en' in texts(self.mail(Event.SENT, sent_row, relay))[1]
+        monkeypatch.setattr(FixedRecordSource, "learner_language", speaks_french)
+        assert '<div lang="fr" dir="ltr">' in texts(self.mail(Event.SENT, sent_row, relay))[1]
+
+    def test_the_request_number_is_not_formatted(self, learner, program, pathway, relay, settings):
+        settings.USE_THOUSAND_SEPARATOR = True
+        row = factories.UserCreditPathwayFactory(
+            pk=1234567, user=learner, program=program, pathway=pathway, status="failed"
+        )
+        mail = self.mail(Event.FAILED, row, relay)
+        assert all("1234567" in text for text in [mail["Subject"], *texts(mail)])
+
+    def test_a_request_without_a_program(self, learner, pathway, relay):
+        row = factories.UserCreditPathwayFactory(user=learner, program=None, pathway=pathway, status="sent")
+        assert bounce(row)
+        assert all("Program" not in text for text in texts(relay.messages[0]))
+
+    def test_every_attempt_has_the_same_message_id(self, sent_row, relay):
+        ids = [self.mail(event, sent_row, relay)["Message-ID"] for event in (Event.SENT, Event.SENT)]
+        assert ids[0] == ids[1]
+        assert ids[0].endswith("@example.com>")
+
+
+class TestAffectsNothingElse:
+    @pytest.mark.usefixtures("all_emails")
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_whatever_goes_wrong_with_it(self, name, sent_row, failure, caplog):
+        """With the failures of every kind, after the institution's email was sent."""
+        caplog.set_level(logging.DEBUG)
+        with getattr(failure, name)():
+            assert not learner_emails.send(sent_row.pk, Event.SENT)
+        row = UserCreditPathway.objects.get()
+        assert (row.status, row.attempts, row.failure_reason) == ("sent", 0, "")
+        lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
+        assert [line.split(": ")[:3] for line in lines] == [
+            [f"credit request {row.pk}", "learner not told", "sent"],
+        ]
+
+    def test_nothing_personal_is_logged(self, sent_row, relay, caplog):
+        """Not even by edx-ace, which logs what the mail server says about the learner's address."""
+        relay.replies[LEARNER] = f"550 <{LEARNER}> is unknown here"
+        with caplog.at_level(logging.INFO):
+            assert bounce(sent_row)
+        text = "".join(
+            line.getMessage() for line in caplog.records if line.name != "mail.log"
+        )  # the tests' mail server
+        assert f"credit request {sent_row.pk}: learner not told: bounced: SMTPRecipientsRefused 550" in text
+        for personal in ("halima", "Khan", "home.example", "registrar"):
+            assert personal not in text
+
+    def test_the_log_of_the_hosts_emails_is_kept(self, sent_row, relay, caplog):
+        logger = logging.getLogger("edx_ace.channel.django_email")
+        relay.on_data = lambda: logger.error("from another thread")
+        assert bounce(sent_row)
+        logger.error("from this thread, later")
+        assert ("from another thread" in caplog.text, "from this thread" in caplog.text) == (True, True)
+
+    @pytest.mark.parametrize("error", [LookupError("Halima"), OperationalError("Halima")])
+    def test_an_error_of_the_host_is_not_raised(self, error, sent_row, relay, monkeypatch, caplog):
+        def learner_language(self, user):
+            raise error
+
+        monkeypatch.setattr(FixedRecordSource, "learner_language", learner_language)
+        assert bounce(sent_row)
+        assert relay.messages == []
+        assert f"learner not told: bounced: {type(error).__name__}" in caplog.text
+        assert "Halima" not in caplog.text
+
+    @pytest.mark.usefixtures("all_emails")
+    def test_an_error_after_a_click_is_not_seen(self, client, program, pathway, relay):
+        relay.replies[LEARNER] = "550 no such user"
+        url = reverse("credit_pathways:send", args=[program.uuid])
+        body = {"username": "halima", "pathway_id": pathway.pk}
+        answer = client.post(url, body, content_type="application/json")
+        assert (answer.status_code, answer.json()["status"], recipients(relay)) == (200, "sent", [INSTITUTION])
+
+    @pytest.mark.usefixtures("all_emails")
+    def test_all_institutions_come_first(self, client, program, pathway, relay):
+        pathways = [pathway, *factories.PathwayFactory.create_batch(2, programs=[program])]
+        url = reverse("credit_pathways:request_credit", args=[program.uuid])
+        client.post(url, {"pathway": [each.pk for each in pathways]})
+        assert sorted(recipients(relay)[:3]) == sorted(each.email for each in pathways)
+        assert recipients(relay)[3:] == [LEARNER] * 3
+        assert [mail["Auto-Submitted"] for mail in relay.messages] == [None] * 3 + ["auto-generated"] * 3
+
+    @pytest.mark.usefixtures("all_emails")
+    @pytest.mark.parametrize("by", ["command", "staff"])
+    def test_all_institutions_come_first_later(self, by, request_row, relay, log_in_staff):
+        other = factories.UserCreditPathwayFactory(
+            user=request_row.user, program=request_row.program, pathway=request_row.pathway
+        )
+        if by == "command":
+            call_command("deliver_pending", older_than=0)
+        else:
+            staff = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
+            url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
+            staff.post(url, {"id": [request_row.pk, other.pk]})
+        assert recipients(relay) == [INSTITUTION, INSTITUTION, LEARNER, LEARNER]
+
+    def test_it_does_not_hold_the_row(self, sent_row, relay):
+        """Another process can change the request while its learner's email is in flight."""
+        seen = threading.Event()
+
+        def change():
+            assert UserCreditPathway.objects.filter(pk=sent_row.pk).update(attempts=7) == 1
+            connection.close()
+            seen.set()
+
+        relay.on_data = change
+        assert bounce(sent_row)
+        assert (seen.is_set(), UserCreditPathway.objects.get().attempts) == (True, 7)
+
+
+class TestCelery:
+    @pytest.fixture(autouse=True)
+    def _celery(self, settings):
+        settings.CREDIT_PATHWAYS_DELIVERY = "celery"
+        settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+        settings.CREDIT_PATHWAYS_CELERY_BACKOFF = 0
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 3
+
+    def queued(self):
+        with app.connection() as connection, connection.SimpleQueue("credit_pathways") as queue:
+            return [queue.get(block=False) for _message in range(queue.qsize())]
+
+    def test_a_click_queues_the_request_only(self, client, program, pathway, relay):
+        url = reverse("credit_pathways:request_credit", args=[program.uuid])
+        client.post(url, {"pathway": [pathway.pk]})
+        assert [message.headers["task"] for message in self.queued()] == [broker.TASK]
+        assert relay.messages == []
+
+    @pytest.mark.parametrize(("reply", "event"), [("250 OK", "sent"), ("550 no such user", "failed")])
+    def test_a_worker_queues_the_email(self, reply, event, request_row, relay):
+        relay.replies[INSTITUTION] = reply
+        later.attempt_delivery(request_id=request_row.pk, is_last=True)
+        [message] = self.queued()
+        assert (message.headers["task"], message.payload[0]) == (broker.LEARNER_EMAIL_TASK, [request_row.pk, event])
+        assert LEARNER not in recipients(relay)
+        for personal in ("halima", "home.example", "northfield"):
+            assert personal not in f"{message.body} {message.headers}".lower()
+
+    def test_a_bounce_queues_it(self, sent_row, relay):
+        assert bounce(sent_row)
+        assert [message.payload[0] for message in self.queued()] == [[sent_row.pk, "bounced"]]
+        assert relay.messages == []
+
+    def test_a_broker_that_is_down_changes_nothing(self, sent_row, settings, monkeypatch, caplog):
+        monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
+        settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
+        assert bounce(sent_row)
+        assert f"credit request {sent_row.pk}: not queued: bounced: " in caplog.text
+
+    def test_it_is_retried_until_the_mail_server_works(self, sent_row, relay, caplog):
+        relay.greylist(2)
+        send_learner_email.apply([sent_row.pk, "sent"]).get()
+        assert (relay.rcpt_count, recipients(relay)) == (3, [LEARNER])
+        assert f"credit request {sent_row.pk}: learner email: attempt 2 failed, retrying in 0 s" in caplog.text
+
+    def test_the_attempts_are_limited(self, sent_row, relay):
+        relay.replies["RCPT"] = "550 no such user"
+        send_learner_email.apply([sent_row.pk, "sent"]).get()
+        assert (relay.rcpt_count, UserCreditPathway.objects.get().status) == (3, "sent")
+
+    def test_the_next_attempt_is_queued(self, sent_row, relay):
+        relay.replies["RCPT"] = "451 greylisted"
+        send_learner_email.push_request(
+            args=[sent_row.pk, "sent"], kwargs={}, retries=0, called_directly=False, is_eager=False
+        )
+        try:
+            with pytest.raises(Retry):
+                send_learner_email.run(sent_row.pk, "sent")
+        finally:
+            send_learner_email.pop_request()
+        [message] = self.queued()
+        assert (message.headers["retries"], message.payload[0]) == (1, [sent_row.pk, "sent"])
