@@ -30,6 +30,9 @@ __all__ = [
     "share_record",
 ]
 
+#: Seconds after which no further confirmation of a click is started.
+MAX_CONFIRMATION_SECONDS = 5
+
 
 class NotRequestable(Exception):
     """A pathway is not requestable for the program, or the learner has no record in it."""
@@ -92,10 +95,11 @@ def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord) -> No
 
 
 def _confirm(credit_requests: list[UserCreditPathway]) -> None:
-    """Confirm the requests that were sent, once no institution's email has to wait for that."""
-    for credit_request in credit_requests:
-        if credit_request.status == UserCreditPathway.Status.SENT:
-            learner_emails.tell(credit_request.pk, Event.SENT)
+    """Confirm the requests that were sent, after all of their emails, because the learner waits for the response."""
+    with learner_emails.held_back(MAX_CONFIRMATION_SECONDS):
+        for credit_request in credit_requests:
+            if credit_request.status == UserCreditPathway.Status.SENT:
+                learner_emails.tell(credit_request.pk, Event.SENT)
 
 
 def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:

@@ -11,6 +11,7 @@ from . import conf
 from .delivery import learner_emails
 from .delivery.broker import LEARNER_EMAIL_TASK, TASK, publish_options
 from .delivery.later import attempt_delivery
+from .delivery.learner_emails import Event
 from .models import UserCreditPathway
 
 log = logging.getLogger(__name__)
@@ -44,15 +45,15 @@ def deliver_credit_request(self: Task, request_id: int) -> None:
 def send_learner_email(self: Task, request_id: int, event: str) -> None:
     """Tell the learner about ``event`` (see ``learner_emails.Event``). Retry if the email was not sent."""
     attempt = self.request.retries + 1
-    is_done = learner_emails.send(request_id, learner_emails.Event(event))
+    is_done = learner_emails.send(request_id, Event(event))
     if not is_done and attempt < conf.celery_attempts():
-        _retry(self, f"credit request {request_id}: learner email", attempt)
+        _retry(self, learner_emails.log_name(request_id, Event(event)), attempt)
 
 
-def _retry(task: Task, subject: str, attempt: int) -> None:
+def _retry(task: Task, name: str, attempt: int) -> None:
     """Queue the next attempt. If the broker does not accept it, put this one back, after a pause."""
     pause = _pause_after(attempt)
-    log.warning("%s: attempt %s failed, retrying in %.0f s", subject, attempt, pause)
+    log.warning("%s: attempt %s failed, retrying in %.0f s", name, attempt, pause)
     try:
         with publish_options() as options:
             retry = task.retry(countdown=pause, throw=False, max_retries=attempt, **options)

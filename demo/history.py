@@ -1,4 +1,4 @@
-"""A year of credit requests for the demo's list and report, and two to try what happens later."""
+"""A year of credit requests for the demo's list and report, and two for trying a bounce and a late failure."""
 
 import random
 from datetime import timedelta

@@ -18,6 +18,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 #: A bounce, as ``record_bounces`` records it.
 BOUNCE = {"bounced_at": datetime(2026, 6, 17, 15, tzinfo=UTC), "bounce_reason": "5.2.2 smtp; 552 5.2.2 over quota"}
 
+BOUNCED = (
+    "Sent The email was returned on June 17, 2026, so the institution did not receive it. "
+    "The institution's mailbox is full."
+)
+
 
 def receipt(row):
     return reverse("credit_pathways:credit_request", args=[row.pk])
@@ -45,8 +50,7 @@ class TestCreditRequests:
 
     def test_an_email_that_came_back(self, client, program, pathway, learner):
         factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway, status="sent", **BOUNCE)
-        text = "Sent The email came back on June 17, 2026. The institution's mailbox is full."
-        assert parse(client.get(self.URL)).rows[1][4] == text
+        assert parse(client.get(self.URL)).rows[1][4] == BOUNCED
 
     def test_links_to_receipts_and_records(self, client, program, pathway, learner):
         row = factories.UserCreditPathwayFactory(user=learner, program=program, pathway=pathway)
@@ -157,8 +161,7 @@ class TestReceipt:
     def test_an_email_that_came_back(self, details, client, row, pathway):
         type(pathway).objects.update(description="Apply by May.")
         assert details(**BOUNCE)["Email"] == (
-            "Sent The email came back on June 17, 2026. The institution's mailbox is full. "
-            "Contact the institution, or request credit again later."
+            f"{BOUNCED} Contact the institution, or request credit again in a few days."
         )
         assert "Apply by May." not in parse(client.get(receipt(row))).text
 

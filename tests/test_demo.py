@@ -200,7 +200,7 @@ def test_an_email_comes_back(demo, paste):
     assert "1 recorded" in paste("record_bounces")
 
     [row] = [row for row in learner.open("/records/credit-requests/").rows if DIPLOMA[1] in row[0]]
-    assert "The email came back on" in row[-1]
+    assert "The email was returned on" in row[-1]
     assert NO_MAILBOX in row[-1]
     number = row[1].split()[0]
     assert NO_MAILBOX in learner.open(f"/records/credit-requests/{number}/").text

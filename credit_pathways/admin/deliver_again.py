@@ -90,7 +90,7 @@ def _reason_not_deliverable(row: Any) -> str:
 def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None:
     """Deliver the requests one after the other until the time is up, and add a message for each."""
     deadline = time.monotonic() + MAX_DELIVERY_SECONDS
-    with learner_emails.held_back():
+    with learner_emails.held_back(MAX_DELIVERY_SECONDS):
         for pk in ids:
             if time.monotonic() > deadline:
                 level, outcome = messages.WARNING, _("not tried: the mail server is slow. Choose it again.")

@@ -1,4 +1,4 @@
-"""Why emails come back: a sentence for each of the common status codes."""
+"""Explain bounces: a sentence for each common status code."""
 
 import re
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext, gettext_noop
 #: A status code (RFC 3463), such as 5.1.1, but not part of an IP address.
 _STATUS_CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)")
 
-OTHER = gettext_noop("The institution's mail server returned the email.")
+OTHER = gettext_noop("No clear reason was given.")
 
 _NO_MAILBOX = gettext_noop("The institution's email address does not exist.")
 _NO_DOMAIN = gettext_noop("The domain of the institution's email address does not accept email.")
@@ -37,7 +37,7 @@ EXPLANATIONS = {
 
 
 def explain(bounce_reason: str) -> str:
-    """Return a sentence, in the current language, about why an email came back."""
+    """Return a sentence, in the current language, about why an email bounced."""
     for code in _STATUS_CODE.findall(bounce_reason):
         subject_and_detail = code.partition(".")[2]
         for key in (code, subject_and_detail, subject_and_detail.partition(".")[0]):

@@ -1,4 +1,4 @@
-"""Recording that an email came back (ADR 0021)."""
+"""Recording that an email bounced (ADR 0021)."""
 
 import logging
 import re
@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from ..models import UserCreditPathway
+from ..models import Learner, UserCreditPathway
 from ..sanitize import one_line
-from . import learner_emails
+from . import learner_emails, sending
 
 log = logging.getLogger(__name__)
 
@@ -18,21 +18,32 @@ _MAX_REASON_LENGTH = 255
 
 def record_bounce(*, request_id: int, reason: str, at: datetime | None = None) -> bool:
     """
-    Record that the email of a request that was sent came back. ``status`` stays ``sent``.
+    Record that a sent email came back. ``status`` stays ``sent``.
 
-    ``reason`` is stored as one line of at most 255 characters; where it contains a status code (RFC 3463), pages
-    explain it. ``at`` is an aware time, now by default. Return whether the bounce was recorded: not if the request
-    was never sent, its email has already come back, or there is no such request.
+    ``reason`` is stored as one line of at most 255 characters; if it contains a status code (RFC 3463), pages explain
+    it. ``at`` is an aware datetime and defaults to now. Return whether the bounce was recorded: ``False`` if the
+    request does not exist, was never sent, or has already bounced.
     """
-    # Not ``modified``, which is the time of sending.
-    sent = UserCreditPathway.objects.filter(pk=request_id, status=UserCreditPathway.Status.SENT, bounced_at=None)
-    if not sent.update(bounced_at=at or timezone.now(), bounce_reason=_storable(reason)):
-        return False
+    rows = UserCreditPathway.objects.filter(pk=request_id)
+    with sending.row_lock(durable=False):
+        # Waits for the delivery, because a report can be quicker than its end.
+        credit_request = rows.select_for_update().first()
+        if credit_request is None:
+            return False
+        sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
+        # Not ``modified``, which is the time of sending.
+        values = {"bounced_at": at or timezone.now(), "bounce_reason": _storable(reason or "", credit_request.user)}
+        if not sent.update(**values):
+            return False
     log.warning("credit request %s: bounced", request_id)
     learner_emails.tell(request_id, learner_emails.Event.BOUNCED)
     return True
 
 
-def _storable(reason: str) -> str:
+def _storable(reason: str, learner: Learner) -> str:
+    """Return ``reason`` as one line without the learner's name and address, which spam filters may quote."""
     # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
-    return re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))[:_MAX_REASON_LENGTH]
+    text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
+    for personal in (learner.get_full_name(), getattr(learner, learner.get_email_field_name(), "")):
+        text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text) if personal else text
+    return text[:_MAX_REASON_LENGTH]

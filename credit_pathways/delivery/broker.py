@@ -31,7 +31,8 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
     """Queue pending requests. If the broker does not accept one in time, that one and the rest fail."""
     is_available = True
     for credit_request in credit_requests:
-        is_available = is_available and publish(TASK, credit_request.pk)
+        name = f"credit request {credit_request.pk}"
+        is_available = is_available and publish(TASK, name, credit_request.pk)
         if not is_available:
             _fail(credit_request)
         elif import_string(TASK).app.conf.task_always_eager:
@@ -47,15 +48,15 @@ def _fail(credit_request: UserCreditPathway) -> None:
         credit_request.status = UserCreditPathway.Status.FAILED
 
 
-def publish(task: str, request_id: int, *args: str) -> bool:
-    """Publish a task about a request and return whether the broker accepted it. No personal data in ``args``."""
+def publish(task: str, name: str, *args: int | str) -> bool:
+    """Publish a task, ``name`` in the log, and return whether the broker accepted it. No personal data in ``args``."""
     try:
         with publish_options() as options:
-            import_string(task).apply_async([request_id, *args], **options)
+            import_string(task).apply_async(args, **options)
     except Exception as error:  # noqa: BLE001  each kind of broker has its own errors
-        log.warning("credit request %s: %s", request_id, ": ".join(["not queued", *args, type(error).__name__]))
+        log.warning("%s: not queued: %s", name, type(error).__name__)
         return False
-    log.info("credit request %s: %s", request_id, ": ".join(["queued", *args]))
+    log.info("%s: queued", name)
     return True
 
 

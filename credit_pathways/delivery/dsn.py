@@ -74,7 +74,7 @@ def _read(report: Message) -> Report:
         raise NotABounce("not a delivery status notification")
     failed = next((fields for status in statuses for fields in _recipients(status) if _is_failed(fields)), None)
     if failed is None:
-        raise NotABounce("not about a failure")
+        raise NotABounce("reports no failure")
     request_id = _request_id(content for kind, content in parts if kind in _ORIGINAL_TYPES)
     return Report(request_id=request_id, reason=_reason(failed), at=_date(report))
 
@@ -123,7 +123,7 @@ def _request_id(originals: Iterable[str]) -> int:
     headers = (re.split(r"^\r?\n", original, maxsplit=1, flags=re.MULTILINE)[0] for original in originals)
     token = next(filter(None, (_field(fields, TOKEN_HEADER) for fields in headers)), "")
     if not token:
-        raise NotABounce("not about an email of this service")
+        raise NotABounce("not about one of this service's emails to institutions")
     request_id = request_id_of_token(token)
     if request_id is None:
         raise NotABounce("invalid signature")

@@ -77,9 +77,8 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
 
     Two processes may do this at the same time: each claims a request first, with a future ``modified``.
     """
-    with learner_emails.held_back():
-        for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
-            unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)
-            if unclaimed.update(modified=timezone.now() + CLAIM_TIME):
-                attempt_delivery(request_id=request_id, is_last=True)
-                yield from UserCreditPathway.objects.filter(pk=request_id)
+    for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
+        unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)
+        if unclaimed.update(modified=timezone.now() + CLAIM_TIME):
+            attempt_delivery(request_id=request_id, is_last=True)
+            yield from UserCreditPathway.objects.filter(pk=request_id)

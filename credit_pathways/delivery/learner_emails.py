@@ -2,18 +2,19 @@
 Emails to learners about what happened to a request after the click (ADR 0021).
 
 They are sent after the outcome was recorded and after the institutions' emails, by a worker if workers deliver. They
-change nothing, and whatever goes wrong with them ends in a line of the log.
+never change a request, and their errors are only logged.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import partial
-from threading import get_ident
 from typing import Any
 
 from django.conf import settings
@@ -35,12 +36,12 @@ log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
 
-#: The emails of the current ``held_back`` block, if there is one.
+#: The emails of the current ``held_back`` block, if there is one. Only used inline.
 _held_back: ContextVar[list[tuple[int, Event]] | None] = ContextVar("held_back", default=None)
 
 
 class Event(StrEnum):
-    """What a learner is told about. Failures that learners see on the page are not among them."""
+    """What learners get an email about. Failures that they see right after the click are not among them."""
 
     SENT = "sent"
     FAILED = "failed"
@@ -52,6 +53,9 @@ class Event(StrEnum):
             return credit_request.bounced_at is not None
         return credit_request.status == self.value and credit_request.bounced_at is None
 
+
+#: Whether an email to a learner is being handed over.
+_is_handing_over: ContextVar[bool] = ContextVar("is_handing_over", default=False)
 
 #: The events of each value of ``CREDIT_PATHWAYS_LEARNER_EMAILS``.
 EVENTS = {"all": set(Event), "failures": {Event.FAILED, Event.BOUNCED}, "none": set()}
@@ -66,14 +70,19 @@ def after_delivery(credit_request: UserCreditPathway, change: Change | None) -> 
 
 
 def tell(request_id: int, event: Event) -> None:
-    """Email the learner about ``event`` after commit, if the settings say so. Never raises."""
+    """Email the learner about ``event`` after commit, if the settings say so."""
     if event in EVENTS.get(str(conf.learner_emails()), ()):
         transaction.on_commit(partial(_send_or_queue, request_id, event))
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Send the emails of the block at its end, so that no institution's email in the block waits for them."""
+def held_back(max_seconds: float = math.inf) -> Iterator[None]:
+    """
+    Send the emails of the block at its end, so that no institution's email in the block waits for them.
+
+    None is started later than ``max_seconds`` after the beginning of the block.
+    """
+    deadline = time.monotonic() + max_seconds
     waiting: list[tuple[int, Event]] = []
     token = _held_back.set(waiting)
     try:
@@ -81,15 +90,18 @@ def held_back() -> Iterator[None]:
     finally:
         _held_back.reset(token)
         for request_id, event in waiting:
-            _send_or_queue(request_id, event)
+            if time.monotonic() < deadline:
+                send(request_id, event)
+            else:
+                log.warning("%s: not sent: no time left", log_name(request_id, event))
 
 
 def _send_or_queue(request_id: int, event: Event) -> None:
     waiting = _held_back.get()
-    if waiting is not None:
+    if conf.delivery() == "celery":
+        broker.publish(broker.LEARNER_EMAIL_TASK, log_name(request_id, event), request_id, event)
+    elif waiting is not None:
         waiting.append((request_id, event))
-    elif conf.delivery() == "celery":
-        broker.publish(broker.LEARNER_EMAIL_TASK, request_id, event)
     else:
         send(request_id, event)
 
@@ -98,16 +110,20 @@ def send(request_id: int, event: Event) -> bool:
     """Try once to send the email, and return whether nothing is left to do: it was sent, or there is none to send."""
     try:
         message = _message(request_id, event)
-        with _without_edx_aces_log():
-            was_sent = message is None or hand_over(message)
+        was_sent = message is None or _hand_over(message)
         detail = describe(message.error) if message and message.error else "no email channel accepted it"
     except Exception as error:  # noqa: BLE001  of the host, the mail server, or the database
         was_sent, detail = False, describe(error)
     if not was_sent:
-        log.warning("credit request %s: learner not told: %s: %s", request_id, event, detail)
+        log.warning("%s: not sent: %s", log_name(request_id, event), detail)
     elif message:
-        log.info("credit request %s: learner told: %s", request_id, event)
+        log.info("%s: sent", log_name(request_id, event))
     return was_sent
+
+
+def log_name(request_id: int, event: Event) -> str:
+    """Return how the log names the email."""
+    return f"credit request {request_id}: learner email ({event})"
 
 
 def _message(request_id: int, event: Event) -> CreditRequestMessage | None:
@@ -120,18 +136,20 @@ def _message(request_id: int, event: Event) -> CreditRequestMessage | None:
     user = credit_request.user
     address = getattr(user, user.get_email_field_name(), "") or ""
     if not user.is_active or not is_header_address(address):
+        log.info("%s: not sent: inactive account or no valid address", log_name(request_id, event))
         return None
     site = credit_request.pathway.site
     language = record_source().learner_language(user) or settings.LANGUAGE_CODE
     with translation.override(language):
-        context, from_address = _context(credit_request, event), site_configuration(site).from_address
+        configuration = site_configuration(site)
+        context = {**_context(credit_request, event), "platform_name": header_text(configuration.platform_name)}
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequestoutcome",
         recipient=Recipient(lms_user_id=getattr(user, "lms_user_id", None), email_address=address),
         language=language,
         context=context,
-        options={"from_address": from_address, "transactional": conf.has_transactional_channel()},
+        options={"from_address": configuration.from_address, "transactional": conf.has_transactional_channel()},
         headers={
             "Message-ID": message_id(f"credit-request-{event}", credit_request, site),
             "Auto-Submitted": "auto-generated",  # so that no out-of-office reply comes back (RFC 3834)
@@ -140,31 +158,31 @@ def _message(request_id: int, event: Event) -> CreditRequestMessage | None:
 
 
 def _context(credit_request: UserCreditPathway, event: Event) -> dict[str, Any]:
-    pathway, program, site = credit_request.pathway, credit_request.program, credit_request.pathway.site
+    pathway, program = credit_request.pathway, credit_request.program
     return {
         "event": event.value,
         "request_number": str(credit_request.pk),  # a number would be formatted: 1,234
         "institution": header_text(pathway.org_name),
         "pathway_name": header_text(pathway.name),
         "program_title": header_text(program.title) if program else "",
-        "platform_name": header_text(site_configuration(site).platform_name),
         "bounce_explanation": explain(credit_request.bounce_reason),
         "description": "\n".join(one_line(line) for line in pathway.description.splitlines()),
         "next_steps_url": pathway.next_steps_url,
-        "receipt_url": receipt_url(site, credit_request),
+        "receipt_url": receipt_url(pathway.site, credit_request),
     }
 
 
-@contextmanager
-def _without_edx_aces_log() -> Iterator[None]:
-    """Keep the mail server's reply out of the log, because it may name the learner's address."""
-    logger, thread = logging.getLogger("edx_ace.channel.django_email"), get_ident()
-
-    def is_from_elsewhere(record: logging.LogRecord) -> bool:
-        return record.thread != thread
-
-    logger.addFilter(is_from_elsewhere)
+def _hand_over(message: CreditRequestMessage) -> bool:
+    token = _is_handing_over.set(True)
     try:
-        yield
+        return hand_over(message)
     finally:
-        logger.removeFilter(is_from_elsewhere)
+        _is_handing_over.reset(token)
+
+
+def _may_be_logged(record: logging.LogRecord) -> bool:
+    """Keep the mail server's reply, which edx-ace logs, out of the log, because it may name the learner's address."""
+    return not _is_handing_over.get()
+
+
+logging.getLogger("edx_ace.channel.django_email").addFilter(_may_be_logged)

@@ -79,7 +79,7 @@ def send(
     on_failure: Status = Status.FAILED,
 ) -> Change | None:
     """
-    Send the email of a credit request, and record the outcome. ``credit_request`` has it then.
+    Send the email of a credit request, and record the outcome, also in ``credit_request``.
 
     Only a request with one of ``from_statuses`` is sent. Any other is left as it is, and so are requests without a
     program, imported requests, and a request that another process is delivering, which counts as pending: then the
@@ -92,7 +92,7 @@ def send(
     """
     row, outcome = None, None
     try:
-        with _row_lock():
+        with row_lock():
             row = _lock(credit_request, record)
             if row and row.may_be_sent(from_statuses):
                 outcome = _attempt(credit_request, record, row, on_failure)
@@ -117,7 +117,7 @@ def send_current(
         return send(credit_request, record, from_statuses=from_statuses, on_failure=on_failure)
     # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
     connection.close_if_unusable_or_obsolete()
-    with _row_lock():
+    with row_lock():
         row = _lock(credit_request)
         if row is None or not row.may_be_sent(from_statuses):
             return None
@@ -127,7 +127,7 @@ def send_current(
 
 def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Change | None:
     """Mark a pending request as failed. Return ``None`` if it is not pending, or another process is delivering it."""
-    with _row_lock(durable=False):
+    with row_lock(durable=False):
         row = _lock(credit_request)
         if row is None or row.status != Status.PENDING or row.is_imported:
             return None
@@ -154,13 +154,14 @@ def describe(error: BaseException) -> str:
     return f"{type(cause).__name__} {code if isinstance(code, int) else ''}".strip()[:100]
 
 
-def _row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
+def row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
+    """Return a transaction in which rows can be locked. SQLite has none: its only lock stops all other writers."""
     return transaction.atomic(durable=durable) if connection.features.has_select_for_update else nullcontext()
 
 
 def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None) -> LockedRow | None:
     """
-    Lock the row of a credit request, and give ``credit_request`` its status; ``None`` if the row is locked or gone.
+    Lock the row of a credit request, and copy its status to ``credit_request``; ``None`` if the row is locked or gone.
 
     A row that is locked counts as pending: the other process is sending the email, and this one never waits for it.
     The query uses the primary key alone, because two deliveries that reach the same row through different indexes can

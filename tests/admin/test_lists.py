@@ -108,7 +108,7 @@ class TestCreditRequests:
     def test_a_bounce_without_a_reason(self, staff):
         row = factories.UserCreditPathwayFactory(status="sent", bounced_at=timezone.now())
         page = text_of(staff.get(url("usercreditpathway", "change", row.pk)))
-        assert "Why it bounced: The institution's mail server returned the email." in page
+        assert "Why it bounced: No clear reason was given." in page
         assert "()" not in page
 
     def test_the_day_of_a_bounce_is_in_the_current_time_zone(self, staff, settings):

@@ -1,9 +1,12 @@
 """Recording bounces, and explaining them."""
 
 import logging
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone, translation
 
 from credit_pathways import api
@@ -11,6 +14,7 @@ from credit_pathways.delivery import bounce_reasons
 from credit_pathways.delivery.bounce_reasons import explain
 from credit_pathways.models import UserCreditPathway
 from tests import factories
+from tests.support.threads import run_concurrently
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
 
@@ -79,6 +83,34 @@ class TestRecordBounce:
         assert api.record_bounce(request_id=row.pk, reason=reason)
         assert UserCreditPathway.objects.get().bounce_reason == stored
 
+    def test_the_reason_does_not_name_the_learner(self, row):
+        """A spam filter quotes the subject, or whom the reply would go to."""
+        subject = f"'Credit request {row.pk} from Halima Khan: Statistics' (halima@home.example)"
+        api.record_bounce(request_id=row.pk, reason=f"5.7.1 smtp; 550 rejected {subject}")
+        stored = UserCreditPathway.objects.get().bounce_reason
+        assert stored == f"5.7.1 smtp; 550 rejected 'Credit request {row.pk} from …: Statistics' (…)"
+
+    @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
+    def test_a_report_that_is_quicker_than_the_delivery_waits_for_it(self, row, relay):
+        UserCreditPathway.objects.update(status="pending")
+        in_flight, recorded = threading.Event(), []
+
+        def report():
+            assert in_flight.wait(10)
+            recorded.append(api.record_bounce(request_id=row.pk, reason=REASON))
+            connection.close()
+
+        relay.on_data = lambda: (in_flight.set(), time.sleep(0.3))
+        reporter = threading.Thread(target=report)
+        reporter.start()
+        assert api.deliver(UserCreditPathway.objects.get()) == "sent"
+        reporter.join()
+        assert (recorded, UserCreditPathway.objects.get().bounce_reason) == ([True], REASON)
+
+    def test_concurrent_reports_record_one(self, row):
+        results = run_concurrently(4, lambda: api.record_bounce(request_id=row.pk, reason=REASON))
+        assert sorted(results) == [False, False, False, True]
+
     def test_it_is_logged_without_the_reason(self, row, caplog):
         caplog.set_level(logging.INFO, logger="credit_pathways")
         api.record_bounce(request_id=row.pk, reason=f"{REASON} <registrar@northfield.example>")
@@ -108,12 +140,12 @@ class TestExplain:
             ("5.0.0 smtp; 550 5.1.1 no such user", "address does not exist"),  # the more precise of two
             ("5.1.1 (bad destination mailbox address)", "address does not exist"),
             ("SMTP error: 5.2.2", "full"),
-            ("5.0.0 smtp; 550 no", "returned"),
-            ("5.5.1 bad sequence", "returned"),
-            ("5.99.99", "returned"),
+            ("5.0.0 smtp; 550 no", "No clear reason"),
+            ("5.5.1 bad sequence", "No clear reason"),
+            ("5.99.99", "No clear reason"),
             ("2.1.1 fine 10.5.1.1 5.1.1.7 x5.1", "address does not exist"),
-            ("10.5.1.1 and 5.1.1.7", "returned"),
-            ("", "returned"),
+            ("10.5.1.1 and 5.1.1.7", "No clear reason"),
+            ("", "No clear reason"),
         ],
     )
     def test_common_codes(self, reason, words, settings):

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +11,7 @@ from celery.exceptions import Retry
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.urls import reverse
+from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api
 from credit_pathways.delivery import broker, later, learner_emails
@@ -19,6 +22,7 @@ from tests import factories
 from tests.support.celery_app import app
 from tests.support.failures import FAILURES
 from tests.support.html import Page
+from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,6 +154,12 @@ class TestNotSent:
             assert learner_emails.send(request_row.pk, event)
         assert [mail["Message-ID"].split(".")[0] for mail in relay.messages] == [f"<credit-request-{e}" for e in told]
 
+    def test_which_is_logged(self, sent_row, learner, relay, caplog):
+        caplog.set_level(logging.INFO, logger="credit_pathways")
+        type(learner).objects.update(email="")
+        assert bounce(sent_row)
+        assert "learner email (bounced): not sent: inactive account or no valid address" in caplog.text
+
     def test_about_a_deleted_request(self, relay):
         assert learner_emails.send(4711, Event.FAILED)
         assert relay.messages == []
@@ -180,7 +190,7 @@ class TestWhatItSays:
         ("event", "values", "subject", "sentence"),
         [
             ("sent", {}, "was sent to", "Your request for credit was sent to"),
-            ("failed", {"status": "failed"}, "could not be sent to", "We have stopped trying."),
+            ("failed", {"status": "failed"}, "could not be sent to", "We have stopped trying,"),
             ("bounced", {"bounced_at": BOUNCED_AT, "bounce_reason": "5.2.2 full"}, "did not reach", "is full."),
         ],
     )
@@ -227,6 +237,25 @@ class TestWhatItSays:
         mail = self.mail(Event.FAILED, row, relay)
         assert all("1234567" in text for text in [mail["Subject"], *texts(mail)])
 
+    def test_what_edx_ace_gets(self, sent_row, relay, monkeypatch):
+        """Open edX's user model has the id of the user in the LMS, which some channels and policies need."""
+        monkeypatch.setattr(type(sent_row.user), "lms_user_id", 4711, raising=False)
+        sent = []
+
+        def listen(message, **kwargs):
+            sent.append(message)
+
+        with connected(ACE_MESSAGE_SENT, listen):
+            self.mail(Event.SENT, sent_row, relay)
+        [message] = sent
+        assert message["recipient"] == {"email": LEARNER, "user_id": 4711}
+        assert message["options"]["transactional"] is True
+
+    def test_the_platforms_name_is_one_line(self, sent_row, relay, settings):
+        settings.CREDIT_PATHWAYS_PLATFORM_NAME = "Example\r\nOnline"
+        for text in texts(self.mail(Event.SENT, sent_row, relay)):
+            assert "Example Online sent you this email" in Page(text).text
+
     def test_a_request_without_a_program(self, learner, pathway, relay):
         row = factories.UserCreditPathwayFactory(user=learner, program=None, pathway=pathway, status="sent")
         assert bounce(row)
@@ -250,7 +279,7 @@ class TestAffectsNothingElse:
         assert (row.status, row.attempts, row.failure_reason) == ("sent", 0, "")
         lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
         assert [line.split(": ")[:3] for line in lines] == [
-            [f"credit request {row.pk}", "learner not told", "sent"],
+            [f"credit request {row.pk}", "learner email (sent)", "not sent"],
         ]
 
     def test_nothing_personal_is_logged(self, sent_row, relay, caplog):
@@ -261,7 +290,7 @@ class TestAffectsNothingElse:
         text = "".join(
             line.getMessage() for line in caplog.records if line.name != "mail.log"
         )  # the tests' mail server
-        assert f"credit request {sent_row.pk}: learner not told: bounced: SMTPRecipientsRefused 550" in text
+        assert f"credit request {sent_row.pk}: learner email (bounced): not sent: SMTPRecipientsRefused 550" in text
         for personal in ("halima", "Khan", "home.example", "registrar"):
             assert personal not in text
 
@@ -280,7 +309,7 @@ class TestAffectsNothingElse:
         monkeypatch.setattr(FixedRecordSource, "learner_language", learner_language)
         assert bounce(sent_row)
         assert relay.messages == []
-        assert f"learner not told: bounced: {type(error).__name__}" in caplog.text
+        assert f"learner email (bounced): not sent: {type(error).__name__}" in caplog.text
         assert "Halima" not in caplog.text
 
     @pytest.mark.usefixtures("all_emails")
@@ -313,6 +342,35 @@ class TestAffectsNothingElse:
             url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
             staff.post(url, {"id": [request_row.pk, other.pk]})
         assert recipients(relay) == [INSTITUTION, INSTITUTION, LEARNER, LEARNER]
+
+    def test_a_click_waits_for_confirmations_a_limited_time(
+        self, client, program, pathway, relay, settings, monkeypatch
+    ):
+        settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+        monkeypatch.setattr(api, "MAX_CONFIRMATION_SECONDS", 0.1)
+        relay.delay = 0.2
+        pathways = [pathway, *factories.PathwayFactory.create_batch(2, programs=[program])]
+        url = reverse("credit_pathways:request_credit", args=[program.uuid])
+        client.post(url, {"pathway": [each.pk for each in pathways]})
+        assert len(relay.messages) == 4
+        assert recipients(relay)[3] == LEARNER
+
+    def test_a_retry_by_staff_takes_a_limited_time(self, request_row, relay, log_in_staff, monkeypatch, caplog):
+        monkeypatch.setattr("credit_pathways.admin.deliver_again.MAX_DELIVERY_SECONDS", 0.1)
+        relay.replies[INSTITUTION] = "550 no such user"
+        deliver = api.deliver
+        monkeypatch.setattr(api, "deliver", lambda row: (deliver(row), time.sleep(0.2))[0])
+        staff = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
+        staff.post(reverse("admin:credit_pathways_usercreditpathway_deliver_again"), {"id": [request_row.pk]})
+        assert (UserCreditPathway.objects.get().status, relay.messages) == ("failed", [])
+        assert f"credit request {request_row.pk}: learner email (failed): not sent: no time left" in caplog.text
+
+    def test_an_error_after_an_outcome_does_not_lose_its_email(self, sent_row, relay):
+        with suppress(LookupError), learner_emails.held_back():
+            assert bounce(sent_row)
+            assert relay.messages == []
+            raise LookupError
+        assert recipients(relay) == [LEARNER]
 
     def test_it_does_not_hold_the_row(self, sent_row, relay):
         """Another process can change the request while its learner's email is in flight."""
@@ -356,6 +414,16 @@ class TestCelery:
         for personal in ("halima", "home.example", "northfield"):
             assert personal not in f"{message.body} {message.headers}".lower()
 
+    def test_nothing_is_held_back(self, sent_row):
+        with learner_emails.held_back():
+            assert bounce(sent_row)
+            assert len(self.queued()) == 1
+        assert self.queued() == []
+
+    def test_a_message_is_acknowledged_late_but_not_given_to_another_worker(self):
+        task = send_learner_email
+        assert (task.acks_late, bool(task.reject_on_worker_lost), task.ignore_result) == (True, False, True)
+
     def test_a_bounce_queues_it(self, sent_row, relay):
         assert bounce(sent_row)
         assert [message.payload[0] for message in self.queued()] == [[sent_row.pk, "bounced"]]
@@ -365,13 +433,13 @@ class TestCelery:
         monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
         assert bounce(sent_row)
-        assert f"credit request {sent_row.pk}: not queued: bounced: " in caplog.text
+        assert f"credit request {sent_row.pk}: learner email (bounced): not queued: " in caplog.text
 
     def test_it_is_retried_until_the_mail_server_works(self, sent_row, relay, caplog):
         relay.greylist(2)
         send_learner_email.apply([sent_row.pk, "sent"]).get()
         assert (relay.rcpt_count, recipients(relay)) == (3, [LEARNER])
-        assert f"credit request {sent_row.pk}: learner email: attempt 2 failed, retrying in 0 s" in caplog.text
+        assert f"credit request {sent_row.pk}: learner email (sent): attempt 2 failed, retrying in 0 s" in caplog.text
 
     def test_the_attempts_are_limited(self, sent_row, relay):
         relay.replies["RCPT"] = "550 no such user"

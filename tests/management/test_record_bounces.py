@@ -22,7 +22,8 @@ from tests.support import reports
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SEPARATOR = b"From MAILER-DAEMON Mon Nov  2 10:00:00 2026\n"
-FAREWELL = "{} messages: {} recorded, {} not recorded, {} skipped, {} failed."
+UNCHANGED = "nothing to record (unknown, not sent, or already bounced)"
+FAREWELL = "{} messages: {} recorded, {} unchanged, {} skipped, {} failed."
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_records_a_bounce(build, body, send, pipe, capsys, relay):
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         f"credit request {first.pk}: bounced",
-        "1 message: 1 recorded, 0 not recorded, 0 skipped, 0 failed.",
+        "1 message: 1 recorded, 0 unchanged, 0 skipped, 0 failed.",
     ]
     assert err == ""
 
@@ -121,11 +122,14 @@ def test_a_second_report_changes_nothing(send, pipe, capsys):
     pipe(later)
     assert changed(before) == []
     out, err = capsys.readouterr()
-    assert f"credit request {row.pk}: unknown, not sent, or already bounced\n1 message: 0 recorded, 1 not" in out
+    assert out.splitlines()[-2:] == [
+        f"credit request {row.pk}: {UNCHANGED}",
+        "1 message: 0 recorded, 1 unchanged, 0 skipped, 0 failed.",
+    ]
     assert err == ""
 
 
-@pytest.mark.parametrize("status", ["pending", "failed", None])
+@pytest.mark.parametrize("status", ["failed", None])
 def test_a_request_that_was_not_sent_does_not_bounce(status, send, pipe, capsys):
     row, mail = send()
     rows = UserCreditPathway.objects.filter(pk=row.pk)
@@ -133,7 +137,7 @@ def test_a_request_that_was_not_sent_does_not_bounce(status, send, pipe, capsys)
     before = table()
     pipe(reports.postfix(mail))
     assert changed(before) == []
-    assert f"credit request {row.pk}: unknown, not sent, or already bounced" in capsys.readouterr().out
+    assert f"credit request {row.pk}: {UNCHANGED}" in capsys.readouterr().out
 
 
 def hostile(mail, other):
@@ -187,16 +191,40 @@ def test_an_mbox(send, save, capsys):
     assert UserCreditPathway.objects.get(pk=second.pk).bounce_reason == "5.0.0 smtp; 550 No such person"
 
 
-def test_lines_that_begin_with_from(send, save, capsys):
-    """A mail server that does not quote them splits the original's body, which is not needed."""
+@pytest.mark.parametrize("text", [b"From now on", b"\n\nFrom now on, this address is dead.\n\n"])
+def test_lines_that_begin_with_from(text, send, save, pipe, capsys):
+    """A mail server that pipes a message puts such a line before it, but does not quote those in the message."""
     (row, mail), (other, last) = send(), send()
-    source = reports.postfix(mail).replace(b"Request number:", b"From now on\n\nFrom then on\nRequest number:", 1)
+    notice = reports.postfix(mail).replace(b"This is the mail system", text + b"\nThis is the mail system", 1)
+    assert text in notice
     before = table()
-    call_command("record_bounces", save(source, reports.postfix(last)))
+    call_command("record_bounces", save(notice, reports.postfix(last)))
     assert changed(before) == [row.pk, other.pk]
-    out, err = capsys.readouterr()
-    assert out.splitlines()[-1] == FAREWELL.format(4, 2, 0, 2, 0)
-    assert err.count("skipped") == 2
+    assert capsys.readouterr().out.splitlines()[-1] == FAREWELL.format(2, 2, 0, 0, 0)
+    third, mail = send()
+    pipe(SEPARATOR + reports.postfix(mail).replace(b"This is the mail system", text + b"\nThis is the mail system", 1))
+    assert UserCreditPathway.objects.get(pk=third.pk).bounced_at
+
+
+def test_a_report_about_a_pending_request_is_read_again(send, pipe, capsys):
+    """The mail server accepted the email, but closed the connection before it said so."""
+    row, mail = send()
+    UserCreditPathway.objects.filter(pk=row.pk).update(status="pending")
+    before = table()
+    with pytest.raises(CommandError, match="Run the command again") as raised:
+        pipe(reports.postfix(mail))
+    assert (raised.value.returncode, changed(before)) == (75, [])
+    assert f"credit request {row.pk}: still pending\n" in capsys.readouterr().err
+
+
+def test_learners_are_told_after_all_reports_were_read(send, save, relay, settings):
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "failures"
+    (_row, mail), (_other, last) = send(), send()
+    relay.messages.clear()
+    seen = []
+    relay.on_data = lambda: (seen.append(UserCreditPathway.objects.filter(bounced_at=None).count()), connection.close())
+    call_command("record_bounces", save(reports.postfix(mail), reports.postfix(last)))
+    assert (seen, len(relay.messages)) == ([0, 0], 2)
 
 
 def test_a_failing_check_does_not_lose_reports(send, save, settings):
@@ -237,7 +265,7 @@ def test_files_that_cannot_be_read(send, save, tmp_path, capsys):
     row, mail = send()
     before = table()
     missing = str(tmp_path / "a\x1b[31m\nmissing")
-    with pytest.raises(CommandError, match="Not every file could be read") as raised:
+    with pytest.raises(CommandError, match="Some files were not read") as raised:
         call_command("record_bounces", missing, str(tmp_path), save(reports.postfix(mail)))
     assert raised.value.returncode == 1
     assert changed(before) == [row.pk]
@@ -257,13 +285,13 @@ def test_temporary_failures(send, save, capsys, caplog):
         return execute(sql, parameters, many, context)
 
     paths = [save(*(reports.postfix(mail) for mail in mails)), "missing"]
-    with connection.execute_wrapper(away), pytest.raises(CommandError, match="Try again") as raised:
+    with connection.execute_wrapper(away), pytest.raises(CommandError, match="Run the command again") as raised:
         call_command("record_bounces", *paths)
     assert raised.value.returncode == 75
     assert raised.value.__cause__ is raised.value.__context__ is None
     assert changed(before) == [rows[0].pk, rows[2].pk]
     out, err = capsys.readouterr()
-    assert f"{paths[0]}, message 2: OperationalError\n" in err
+    assert f"{paths[0]}, message 2: not recorded: OperationalError\n" in err
     assert "northfield" not in out + err + caplog.text
     assert out.splitlines()[-1] == FAREWELL.format(3, 2, 0, 0, 1)
     before = table()
@@ -288,7 +316,7 @@ def test_a_lost_connection_does_not_stop_the_next_report(send, save):
     (_row, mail), (second, last) = send(), send()
     before = table()
     disconnect()
-    with pytest.raises(CommandError, match="Try again") as raised:
+    with pytest.raises(CommandError, match="Run the command again") as raised:
         call_command("record_bounces", save(reports.postfix(mail)), save(reports.postfix(last)))
     assert raised.value.returncode == 75
     assert changed(before) == [second.pk]
@@ -325,7 +353,11 @@ def test_a_pipe(send):
         0,
         f"{line}skipped: invalid signature\n",
     )
-    assert run(reports.postfix(mail)) == (
+    status, err = run(reports.postfix(mail))
+    assert (status, err.splitlines()) == (
         75,
-        f"{line}OperationalError\nCommandError: Not every bounce could be recorded. Try again.\n",
+        [
+            f"{line}not recorded: OperationalError",
+            "CommandError: Some bounces were not recorded. Run the command again with the same messages.",
+        ],
     )

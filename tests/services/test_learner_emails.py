@@ -20,7 +20,7 @@ def test_a_worker_that_gives_up_tells_the_learner(worker, learner, program, path
     with worker(TEST_LEARNER_EMAILS="failures") as process:
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         wait_until(lambda: recipients(relay) == [LEARNER])
-        wait_until(lambda: f"credit request {request.pk}: learner told: failed" in process.output())
+        wait_until(lambda: f"credit request {request.pk}: learner email (failed): sent" in process.output())
     assert status() == "failed"
     assert relay.messages[0]["Subject"] == f"Credit request {request.pk} could not be sent to Northfield University"
     assert "halima" not in process.output().lower()

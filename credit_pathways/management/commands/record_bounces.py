@@ -1,11 +1,12 @@
-"""``manage.py record_bounces``: record which emails came back, from the reports of mail servers (ADR 0021)."""
+"""``manage.py record_bounces``: record bounced emails, from mail servers' reports (ADR 0021)."""
 
+import mmap
+import re
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
-from mailbox import mbox
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -14,12 +15,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.template.defaultfilters import pluralize
 
+from credit_pathways.delivery import learner_emails
 from credit_pathways.delivery.bounces import record_bounce
 from credit_pathways.delivery.dsn import MAX_SIZE, NotABounce, Report, read_report
+from credit_pathways.models import UserCreditPathway
 from credit_pathways.sanitize import one_line
 
 #: The name of standard input as a FILE.
 STDIN = "-"
+
+#: The line before each message of an mbox. Python's ``mailbox`` also splits at lines such as "From now on,", which mail
+#: servers do not quote when they put such a line before a single message and pipe both into the command.
+FROM_LINE = re.compile(rb"^From [^\n]*\d\d:\d\d:\d\d[^\n]*\n", re.MULTILINE)
 
 #: EX_TEMPFAIL of sysexits.h: mail servers keep the message and try again.
 TEMPORARY_FAILURE = 75
@@ -33,8 +40,8 @@ class Command(BaseCommand):
     """
 
     help = (
-        "Record which emails came back. Each FILE is one message or an mbox. Messages are skipped unless they are "
-        "reports (RFC 3464) that an email of this service could not be delivered."
+        "Record bounced emails. Each FILE is a single message or an mbox. Messages other than delivery failure reports "
+        "(RFC 3464) about this service's emails are skipped."
     )
 
     # A failing check is no reason to return a report to its sender.
@@ -47,22 +54,28 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[str], **options: Any) -> None:
         """Read all files, print a line for each message, and exit with status 75 if one should be read again."""
         self.counts: Counter[str] = Counter()
-        for file in files:
-            self._read(file, "standard input" if file == STDIN else one_line(file))
+        with learner_emails.held_back():
+            for file in files:
+                self._read(file, "standard input" if file == STDIN else one_line(file))
         self.stdout.write(_summary(self.counts))
         if self.counts["failed"]:
-            raise CommandError("Not every bounce could be recorded. Try again.", returncode=TEMPORARY_FAILURE)
+            raise CommandError(
+                "Some bounces were not recorded. Run the command again with the same messages.",
+                returncode=TEMPORARY_FAILURE,
+            )
         if self.counts["unreadable"]:
-            raise CommandError("Not every file could be read.")
+            raise CommandError(
+                "Some files were not read. Correct the path or the permissions, then run the command again."
+            )
 
     def _read(self, file: str, name: str) -> None:
         try:
             for number, source in enumerate(_messages(file), start=1):
                 self._handle_message(source, f"{name}, message {number}")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a path cannot contain NUL
             # Standard input can be read: it is the copy that failed, for example because a disk is full.
             self.counts["failed" if file == STDIN else "unreadable"] += 1
-            self.stderr.write(f"{name}: {error.strerror}")
+            self.stderr.write(f"{name}: {getattr(error, 'strerror', error)}")
 
     def _handle_message(self, source: bytes, name: str) -> None:
         try:
@@ -72,37 +85,45 @@ class Command(BaseCommand):
             self.stderr.write(f"{name}: skipped: {reason}")
         except Exception as error:  # noqa: BLE001  from the database; its text may contain the report's
             self.counts["failed"] += 1
-            self.stderr.write(f"{name}: {type(error).__name__}")
+            self.stderr.write(f"{name}: not recorded: {type(error).__name__}")
             connection.close_if_unusable_or_obsolete()
 
     def _record(self, report: Report) -> None:
+        name = f"credit request {report.request_id}"
         if record_bounce(request_id=report.request_id, reason=report.reason, at=report.at):
             self.counts["recorded"] += 1
-            self.stdout.write(f"credit request {report.request_id}: bounced")
+            self.stdout.write(f"{name}: bounced")
+        elif UserCreditPathway.objects.pending().filter(pk=report.request_id).exists():
+            # The mail server accepted the email, but the attempt was cut short, so another one will be made.
+            self.counts["failed"] += 1
+            self.stderr.write(f"{name}: still pending")
         else:
-            self.counts["not recorded"] += 1
-            self.stdout.write(f"credit request {report.request_id}: unknown, not sent, or already bounced")
+            self.counts["unchanged"] += 1
+            self.stdout.write(f"{name}: nothing to record (unknown, not sent, or already bounced)")
 
 
 def _messages(file: str) -> Iterator[bytes]:
-    """
-    Yield the beginning of each message; an empty file is an mbox without messages.
-
-    They are read from a copy, because ``mbox`` needs a path, and a mail server may be appending to the file.
-    """
+    """Yield the beginning of each message, from a copy, because a mail server may be appending to the file."""
     with NamedTemporaryFile() as copy:
         with nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as original:
             shutil.copyfileobj(original, copy)
-        copy.seek(0)
-        beginning = copy.read(MAX_SIZE)
-        if beginning.startswith(b"From "):
-            with closing(mbox(copy.name, create=False)) as messages:
-                yield from (messages.get_file(key).read(MAX_SIZE) for key in messages.iterkeys())
-        elif beginning:
-            yield beginning
+        copy.flush()
+        if copy.tell():
+            with mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                yield from _split(content)
+
+
+def _split(content: mmap.mmap) -> Iterator[bytes]:
+    """Yield the beginning of each message of an mbox, or of the only message."""
+    start = 0
+    for line in FROM_LINE.finditer(content) if FROM_LINE.match(content) else ():
+        if line.start():
+            yield content[start : min(line.start(), start + MAX_SIZE)]
+        start = line.end()
+    yield content[start : start + MAX_SIZE]
 
 
 def _summary(counts: Counter[str]) -> str:
-    outcomes = ("recorded", "not recorded", "skipped", "failed")
+    outcomes = ("recorded", "unchanged", "skipped", "failed")
     total = sum(counts[outcome] for outcome in outcomes)
     return f"{total} message{pluralize(total)}: {', '.join(f'{counts[outcome]} {outcome}' for outcome in outcomes)}."

@@ -85,9 +85,9 @@ The demo is at http://{domain}/
   3. Read the sent emails: http://{domain}/mails/
   4. As admin, see the credit requests: http://{domain}/admin/credit_pathways/usercreditpathway/
      and the report: http://{domain}/admin/credit_pathways/usercreditpathway/report/
-  5. Let an email to an institution come back, and see it as amina in Your credit requests, and as admin:
+  5. Bounce an email, then look at Your credit requests as amina, and at the list as admin:
      .venv/bin/python manage.py record_bounces < demo/bounce.eml
-  6. Give up on a request that has been pending for hours, and read the email that amina gets:
+  6. Try a stuck request one last time. It fails (the command reports an error), and amina gets an email:
      .venv/bin/python manage.py deliver_pending --older-than 120
   7. API schema: http://{domain}/api/schema/
 """
