@@ -256,7 +256,8 @@ class UserCreditPathway(TimeStampedModel):
     do (ADR 0001, ADR 0003). ``program`` is null in rows written before migration 0002.
 
     .. pii: Which institution the learner, named by id, asked for credit, for which program, and whether it was
-        completed. ``bounce_reason`` is a mail server's text, without the learner's name and address. Retirement marks pending requests as failed, and keeps the rows for reports.
+        completed. A mail server's text (``bounce_reason``), without the learner's name and address. Retirement marks
+        pending requests as failed, and keeps the rows for reports.
     .. pii_types: id, other
     .. pii_retirement: local_api
     """

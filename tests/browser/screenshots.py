@@ -57,6 +57,7 @@ def _take_small(folder: Path, page: Page, address: str) -> None:
 
 
 def _take_admin(folder: Path, page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(f"{address}admin/credit_pathways/usercreditpathway/report/")
     _log_in(page, "admin")
     page.locator("canvas").first.wait_for()

@@ -7,7 +7,7 @@
 
   const names = (row) => [...row.querySelectorAll("th, td:not([data-number])")].map((cell) => cell.textContent).join(", ");
   const numbers = (rows, column) => rows.map((row) => Number(row.querySelectorAll("[data-number]")[column].dataset.number));
-  const shortened = (text) => (text.length > 32 ? `${text.slice(0, 31)}…` : text);
+  const shortened = (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text);
   const series = (label, data, color) => ({ label, data, backgroundColor: color, borderColor: FIRST, borderWidth: 1 });
 
   for (const table of document.querySelectorAll("table[data-chart]")) {
