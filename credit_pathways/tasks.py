@@ -40,7 +40,12 @@ def deliver_credit_request(self: Task, request_id: int) -> None:
 
 # Not rejected if the worker is lost: an email that kills its worker must not come back before institutions' emails.
 @shared_task(  # type: ignore[untyped-decorator]
-    name=LEARNER_EMAIL_TASK, bind=True, acks_late=True, ignore_result=True, max_retries=None
+    name=LEARNER_EMAIL_TASK,
+    bind=True,
+    acks_late=True,
+    reject_on_worker_lost=False,
+    ignore_result=True,
+    max_retries=None,
 )
 def send_learner_email(self: Task, request_id: int, event: str) -> None:
     """Tell the learner about ``event`` (see ``learner_emails.Event``). Retry if the email was not sent."""

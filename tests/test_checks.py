@@ -4,6 +4,13 @@ import pytest
 from django.core import checks
 from django.core.management import call_command
 
+
+class SourceWithoutLanguages:
+    """A record source that is not a subclass of ours, and lacks one of its methods."""
+
+    progress = programs = site_configuration = staticmethod(lambda *_arguments: None)
+
+
 CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
 
 #: Id of the check, and settings that it reports.
@@ -12,6 +19,7 @@ INVALID = [
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "not a path"}),
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.records.Progress"}),
     ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.conf.delivery"}),
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "tests.test_checks.SourceWithoutLanguages"}),
     ("E002", {"CREDIT_PATHWAYS_DELIVERY": "pigeon"}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "often"}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "15/fortnight"}),
@@ -40,6 +48,7 @@ INVALID = [
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": 5}),
     ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": "some"}),
+    ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": "fail"}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": ["all"]}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": None}),
 ]

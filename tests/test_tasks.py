@@ -16,7 +16,7 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 from credit_pathways import api, tasks
 from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
-from credit_pathways.tasks import deliver_credit_request
+from credit_pathways.tasks import deliver_credit_request, send_learner_email
 from tests.support.celery_app import app
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
@@ -240,6 +240,11 @@ class TestLock:
 def test_the_task_is_acknowledged_late():
     task = deliver_credit_request
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
+
+
+def test_a_learners_email_is_acknowledged_late_but_does_not_come_back_from_a_lost_worker():
+    task = send_learner_email
+    assert (task.acks_late, bool(task.reject_on_worker_lost), task.ignore_result) == (True, False, True)
 
 
 def test_the_log_has_the_id_the_attempt_and_the_pause(request_row, relay, settings, caplog):

@@ -88,6 +88,14 @@ def test_the_default_range_is_the_last_twelve_months(staff, program, pathway):
     assert page.context["form"].cleaned_data["since"] == date(now.year - 1, now.month, 1)
 
 
+def test_bounces_are_those_of_the_requests_of_these_days_in_utc(staff, rows, settings):
+    settings.TIME_ZONE = "America/New_York"
+    for day, bounced in (("2026-03-01", "0"), ("2026-03-02", "1")):
+        days = {"since": day, "until": day}
+        assert tables(staff, **days)["By month"][1][-1] == bounced
+        assert table(staff, "month", **days)[1][-1] == bounced
+
+
 def test_months_without_requests(staff, rows):
     UserCreditPathway.objects.filter(pk=rows[0].pk).update(created=datetime(2025, 11, 1, tzinfo=UTC))
     months = [[row[0], row[1]] for row in tables(staff)["By month"][1:-1]]

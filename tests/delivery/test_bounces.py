@@ -125,6 +125,9 @@ class TestExplain:
         ("reason", "words"),
         [
             (REASON, "address does not exist"),
+            ("5.1.3 bad syntax", "address does not exist"),
+            ("5.1.6 moved, no forwarding address", "address does not exist"),
+            ("5.4.310 smtp;550 5.4.310 DNS domain does not exist", "domain"),
             ("5.1.10 smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound", "address does not exist"),
             ("5.1.2 smtp; host or domain name not found", "domain"),
             ("4.4.7 smtp; 400 4.4.7 message delayed", "could not be reached"),

@@ -1,42 +1,17 @@
 """Reading delivery status notifications, however mail servers, transport or attackers wrote them."""
 
-import random
-import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from django.core.signing import Signer
 
-from credit_pathways import api
-from credit_pathways.delivery.dsn import MAX_SIZE, NotABounce, Report, read_report
+from credit_pathways.delivery.dsn import NotABounce, Report, read_report
 from credit_pathways.delivery.message import TOKEN_HEADER
-from tests import factories
 from tests.support import reports
 from tests.support.reports import FORMATS, TEXT, encoded, failed, inner, original, report, status, with_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sent_mail(learner, program, pathway, relay):
-    row = factories.UserCreditPathwayFactory(pk=4711, user=learner, program=program, pathway=pathway)
-    factories.ProgramCertRecordFactory(user=learner, program=program)
-    api.deliver(row)
-    return relay.messages[-1]
-
-
-@pytest.fixture(scope="module")
-def sent_mails():
-    return []
-
-
-@pytest.fixture
-def mail(sent_mails, request):
-    """The email of request 4711, as it was received. It is sent once, which takes longer than any of these tests."""
-    if not sent_mails:
-        sent_mails.append(request.getfixturevalue("sent_mail"))
-    return sent_mails[0]
 
 
 @pytest.mark.parametrize("body", [True, False])
@@ -102,6 +77,17 @@ def test_types_of_parts(kind, original_kind, mail):
 )
 def test_types_of_reports(kind, mail):
     assert read_report(report(TEXT, status(), original(mail), kind=kind)).request_id == 4711
+
+
+def test_a_line_that_begins_like_the_end_is_not_the_end(mail):
+    notice = (TEXT[0], b"--=_report/1-- is a line of the notice.")
+    assert read_report(report(notice, status(), original(mail))).request_id == 4711
+
+
+def test_parts_after_the_twentieth_are_not_read(mail):
+    assert read_report(report(*[TEXT] * 18, status(), original(mail))).request_id == 4711
+    with pytest.raises(NotABounce):
+        read_report(report(*[TEXT] * 20, status(), original(mail)))
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "8bit"])
@@ -276,6 +262,13 @@ def test_forged_tokens(mail):
             read_report(source.replace(token.encode(), forged.encode(errors="surrogatepass")))
 
 
+@pytest.mark.parametrize("salt", [None, "credit_pathways", "django.core.signing.Signer"])
+def test_tokens_that_were_signed_for_another_purpose(salt, mail):
+    source, forged = report(TEXT, status(), original(mail)), Signer(salt=salt).sign("4711")
+    with pytest.raises(NotABounce, match="invalid signature"):
+        read_report(source.replace(mail[TOKEN_HEADER].encode(), forged.encode()))
+
+
 def test_several_originals_or_tokens_name_at_most_one_request(mail):
     forged, none = with_token(mail, "4712:forged"), with_token(mail, None)
     kind, source = original(mail)
@@ -302,102 +295,3 @@ def test_rotated_secret_keys(mail, settings):
     settings.SECRET_KEY_FALLBACKS = []
     with pytest.raises(NotABounce, match="invalid signature"):
         read_report(source)
-
-
-@pytest.mark.parametrize("boundary", ["idna''%ff", "undefined''%ff", "a\x00b''x", "punycode''%ff"])
-def test_malformed_reports(boundary, mail):
-    """The email package raises errors of several classes for these."""
-    source = report(TEXT, status(), original(mail))
-    with pytest.raises(NotABounce, match="malformed"):
-        read_report(source.replace(b"boundary=", f"boundary*={boundary}; x=".encode()))
-
-
-def test_ten_megabytes(mail):
-    """Only the beginning is read, where the status and the original's headers are."""
-    text = b"A line of a large attachment.\n" * 350_000
-    assert len(text) > 10_000_000
-    headers, content = original(mail)
-    assert read_report(report(TEXT, status(), (headers, content + text))).request_id == 4711
-    with pytest.raises(NotABounce):
-        read_report(report((TEXT[0], text), status(), original(mail)))
-
-
-NESTED = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (level, level) for level in range(30_000))
-
-
-@pytest.mark.parametrize(
-    ("where", "content"),
-    [
-        ("headers", b"A:\n"),
-        ("headers", b"A: x\n x"),
-        ("headers", b"From x\n"),
-        ("text", b"--b\n"),
-        ("text", b"--b\n\n"),
-        ("original", b"--b\n\n"),
-        ("text", b"--b--x\n"),
-        ("text", b"--b "),
-        ("fields", b"A:\n\n"),
-        ("fields", b"\n"),
-        ("fields", b"Action: "),
-        ("fields", b"Diagnostic-Code: =?a?q?"),
-        ("fields", b"Diagnostic-Code: x\n "),
-        ("original", NESTED),
-        ("original", b"Content-Type: message/rfc822\n\n"),
-        ("original", b"X-Credit-Request: 1:1\n"),
-        ("original", b"X-Credit-Request:\n "),
-        ("type", b";"),
-        ("type", b'";'),
-        ("type", b"x*0*=;"),
-    ],
-)
-def test_hostile_reports_are_read_in_time(where, content, mail):
-    """Nothing takes more than a few seconds, recursively deep nesting and quadratic parsing included."""
-    content *= MAX_SIZE // len(content) // (2 if where == "type" else 1)
-    type_, headers, text, fields, before = (
-        content if where == name else b"" for name in ("type", "headers", "text", "fields", "original")
-    )
-    kind, source = original(mail)
-    parts = (
-        ("Content-Type: text/plain", text),
-        ("Content-Type: message/delivery-status", fields),
-        (kind, before + source),
-    )
-    message = report(*parts, headers="HEADERS", kind="multipart/report; TYPE")
-    message = message.replace(b"HEADERS", headers.strip() or b"Subject: x").replace(b"TYPE", type_ or b"x=y")
-    message = message.replace(b"=_report/1", b"b")
-    started = time.process_time()
-    with suppress(NotABounce):
-        read_report(message)
-    assert time.process_time() - started < 4
-
-
-def mutated(source, chance):
-    """Return ``source`` with random changes of the kind that breaks parsers."""
-    tokens = [
-        b"\n",
-        b"\r\n",
-        b"\n\n",
-        b"\x00",
-        b"\xff",
-        b";",
-        b'"',
-        b"=?utf-8?b?",
-        b"?=",
-        b"--=_report/1",
-        b"*0*=",
-        b"(",
-    ]
-    for _change in range(chance.randint(1, 6)):
-        start = chance.randrange(len(source))
-        end = start + chance.choice([0, 1, 1, 9, 200])
-        inserted = chance.choice([b"", chance.choice(tokens), chance.randbytes(3), source[end : end + 50] * 2])
-        source = source[:start] + inserted + source[end:]
-    return source
-
-
-@pytest.mark.parametrize("build", FORMATS)
-def test_mutated_reports_name_the_request_or_none(build, mail):
-    chance, source = random.Random(build.__name__), build(mail)  # noqa: S311
-    for _number in range(200):
-        with suppress(NotABounce):
-            assert read_report(mutated(source, chance)).request_id == 4711

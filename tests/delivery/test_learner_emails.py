@@ -11,7 +11,6 @@ from celery.exceptions import Retry
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.urls import reverse
-from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api
 from credit_pathways.delivery import broker, later, learner_emails
@@ -21,8 +20,6 @@ from credit_pathways.tasks import send_learner_email
 from tests import factories
 from tests.support.celery_app import app
 from tests.support.failures import FAILURES
-from tests.support.html import Page
-from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,19 +33,8 @@ def all_emails(settings):
     settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
 
 
-@pytest.fixture
-def sent_row(request_row):
-    UserCreditPathway.objects.update(status="sent", sent_to=INSTITUTION)
-    request_row.refresh_from_db()
-    return request_row
-
-
 def recipients(relay):
     return [mail["To"] for mail in relay.messages]
-
-
-def texts(mail):
-    return [mail.get_body((kind,)).get_content() for kind in ("plain", "html")]
 
 
 def bounce(row, reason="5.1.1 smtp; 550 5.1.1 User unknown"):
@@ -81,6 +67,16 @@ class TestWhen:
         with connection.execute_wrapper(away):
             assert later.attempt_delivery(request_id=request_row.pk, is_last=True) == "failed"
         assert (struck != [], recipients(relay)) == (True, [] if setting == "none" else [LEARNER])
+
+    def test_a_worker_gives_up_at_an_error_of_the_host(self, setting, request_row, relay, monkeypatch):
+        def progress(self, user, program):
+            raise LookupError
+
+        monkeypatch.setattr(FixedRecordSource, "progress", progress)
+        for is_last in (False, True):
+            assert relay.messages == []
+            later.attempt_delivery(request_id=request_row.pk, is_last=is_last)
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
 
     def test_nothing_is_left_to_send(self, setting, request_row, relay):
         api.revoke_record(user=request_row.user, program=request_row.program)
@@ -174,97 +170,6 @@ class TestNotSent:
         settings.CREDIT_PATHWAYS_LEARNER_EMAILS = ["all"]
         assert bounce(sent_row)
         assert relay.messages == []
-
-
-def speaks_french(source, user):
-    return "fr" if user.username == "halima" else None
-
-
-class TestWhatItSays:
-    def mail(self, event, row, relay, **values):
-        UserCreditPathway.objects.update(**values)
-        assert learner_emails.send(row.pk, event)
-        return relay.messages[-1]
-
-    @pytest.mark.parametrize(
-        ("event", "values", "subject", "sentence"),
-        [
-            ("sent", {}, "was sent to", "Your request for credit was sent to"),
-            ("failed", {"status": "failed"}, "could not be sent to", "We have stopped trying,"),
-            ("bounced", {"bounced_at": BOUNCED_AT, "bounce_reason": "5.2.2 full"}, "did not reach", "is full."),
-        ],
-    )
-    def test_both_parts(self, event, values, subject, sentence, sent_row, relay):
-        mail = self.mail(Event(event), sent_row, relay, **values)
-        number = sent_row.pk
-        assert mail["Subject"] == f"Credit request {number} {subject} Northfield University"
-        assert (mail["To"], mail["From"], mail["Reply-To"]) == (LEARNER, "no-reply@example.com", None)
-        assert (mail["Auto-Submitted"], mail["X-Credit-Request"]) == ("auto-generated", None)
-        text, html = texts(mail)
-        html_page = Page(html)
-        for part in (sentence, f"Request number: {number}", "Program: Statistics", "Pathway: Master of Science"):
-            assert part in text
-            assert part in html_page.text
-        receipt = f"https://example.com/records/credit-requests/{number}/"
-        assert receipt in text.splitlines()
-        assert html_page.hrefs == [receipt]
-
-    def test_next_steps_are_in_the_confirmation_only(self, sent_row, pathway, relay):
-        pathway.description, pathway.destination_url = "Send us\nyour form.", "https://northfield.example/credit"
-        pathway.save()
-        for text in texts(self.mail(Event.SENT, sent_row, relay)):
-            assert "Send us" in text
-            assert pathway.destination_url in text
-        for text in texts(self.mail(Event.FAILED, sent_row, relay, status="failed")):
-            assert "Next steps" not in text
-            assert pathway.destination_url not in text
-
-    def test_an_unsafe_address_of_next_steps_is_left_out(self, sent_row, pathway, relay):
-        type(pathway).objects.update(destination_url="javascript:alert(1)")
-        assert not any("javascript" in text for text in texts(self.mail(Event.SENT, sent_row, relay)))
-
-    def test_the_language_is_the_learners(self, sent_row, relay, settings, monkeypatch):
-        settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "ar"
-        assert '<div lang="en' in texts(self.mail(Event.SENT, sent_row, relay))[1]
-        monkeypatch.setattr(FixedRecordSource, "learner_language", speaks_french)
-        assert '<div lang="fr" dir="ltr">' in texts(self.mail(Event.SENT, sent_row, relay))[1]
-
-    def test_the_request_number_is_not_formatted(self, learner, program, pathway, relay, settings):
-        settings.USE_THOUSAND_SEPARATOR = True
-        row = factories.UserCreditPathwayFactory(
-            pk=1234567, user=learner, program=program, pathway=pathway, status="failed"
-        )
-        mail = self.mail(Event.FAILED, row, relay)
-        assert all("1234567" in text for text in [mail["Subject"], *texts(mail)])
-
-    def test_what_edx_ace_gets(self, sent_row, relay, monkeypatch):
-        """Open edX's user model has the id of the user in the LMS, which some channels and policies need."""
-        monkeypatch.setattr(type(sent_row.user), "lms_user_id", 4711, raising=False)
-        sent = []
-
-        def listen(message, **kwargs):
-            sent.append(message)
-
-        with connected(ACE_MESSAGE_SENT, listen):
-            self.mail(Event.SENT, sent_row, relay)
-        [message] = sent
-        assert message["recipient"] == {"email": LEARNER, "user_id": 4711}
-        assert message["options"]["transactional"] is True
-
-    def test_the_platforms_name_is_one_line(self, sent_row, relay, settings):
-        settings.CREDIT_PATHWAYS_PLATFORM_NAME = "Example\r\nOnline"
-        for text in texts(self.mail(Event.SENT, sent_row, relay)):
-            assert "Example Online sent you this email" in Page(text).text
-
-    def test_a_request_without_a_program(self, learner, pathway, relay):
-        row = factories.UserCreditPathwayFactory(user=learner, program=None, pathway=pathway, status="sent")
-        assert bounce(row)
-        assert all("Program" not in text for text in texts(relay.messages[0]))
-
-    def test_every_attempt_has_the_same_message_id(self, sent_row, relay):
-        ids = [self.mail(event, sent_row, relay)["Message-ID"] for event in (Event.SENT, Event.SENT)]
-        assert ids[0] == ids[1]
-        assert ids[0].endswith("@example.com>")
 
 
 class TestAffectsNothingElse:
@@ -372,6 +277,13 @@ class TestAffectsNothingElse:
             raise LookupError
         assert recipients(relay) == [LEARNER]
 
+    def test_it_is_logged(self, sent_row, relay, caplog):
+        caplog.set_level(logging.INFO, logger="credit_pathways")
+        assert bounce(sent_row)
+        lines = [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")]
+        name = f"credit request {sent_row.pk}"
+        assert lines == [f"{name}: bounced", f"{name}: learner email (bounced): sent"]
+
     def test_it_does_not_hold_the_row(self, sent_row, relay):
         """Another process can change the request while its learner's email is in flight."""
         seen = threading.Event()
@@ -420,12 +332,10 @@ class TestCelery:
             assert len(self.queued()) == 1
         assert self.queued() == []
 
-    def test_a_message_is_acknowledged_late_but_not_given_to_another_worker(self):
-        task = send_learner_email
-        assert (task.acks_late, bool(task.reject_on_worker_lost), task.ignore_result) == (True, False, True)
-
-    def test_a_bounce_queues_it(self, sent_row, relay):
+    def test_a_bounce_queues_it(self, sent_row, relay, caplog):
+        caplog.set_level(logging.INFO, logger="credit_pathways")
         assert bounce(sent_row)
+        assert f"credit request {sent_row.pk}: learner email (bounced): queued" in caplog.text
         assert [message.payload[0] for message in self.queued()] == [[sent_row.pk, "bounced"]]
         assert relay.messages == []
 
@@ -440,6 +350,14 @@ class TestCelery:
         send_learner_email.apply([sent_row.pk, "sent"]).get()
         assert (relay.rcpt_count, recipients(relay)) == (3, [LEARNER])
         assert f"credit request {sent_row.pk}: learner email (sent): attempt 2 failed, retrying in 0 s" in caplog.text
+
+    def test_it_is_sent_once(self, sent_row, relay):
+        send_learner_email.apply([sent_row.pk, "sent"]).get()
+        assert recipients(relay) == [LEARNER]
+
+    def test_there_are_no_further_attempts_if_it_is_no_longer_true(self, request_row, relay, caplog):
+        send_learner_email.apply([request_row.pk, "sent"]).get()
+        assert (relay.messages, "retrying" in caplog.text) == ([], False)
 
     def test_the_attempts_are_limited(self, sent_row, relay):
         relay.replies["RCPT"] = "550 no such user"

@@ -225,6 +225,22 @@ class TestOutcome:
         assert lines == [(level, f"credit request {request_row.pk}: {status}")]
 
 
+class TestGivingUp:
+    @pytest.mark.parametrize("status", ["failed", "sent"])
+    def test_leaves_a_request_that_is_not_pending(self, status, request_row):
+        """Or its learner would be told a second time."""
+        UserCreditPathway.objects.update(status=status)
+        before = UserCreditPathway.objects.values().get()
+        assert sending.give_up(request_row, sending.NOT_SENT) is None
+        assert (request_row.status, UserCreditPathway.objects.values().get()) == (status, before)
+
+
+def test_a_request_that_is_gone_counts_as_pending(request_row, relay):
+    request_row.status = "failed"
+    UserCreditPathway.objects.all().delete()
+    assert (api.deliver(request_row), relay.messages) == ("pending", [])
+
+
 def test_the_transactional_channel_is_used_if_there_is_one(request_row, relay, settings, ace_plugins):
     ace_plugins(channels=ChannelMap([["bulk", TalkativeChannel()], ["django_email", DjangoEmailChannel()]]))
     settings.ACE_CHANNEL_DEFAULT_EMAIL = "bulk"
