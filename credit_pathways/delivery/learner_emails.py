@@ -24,7 +24,7 @@ from edx_ace.recipient import Recipient
 
 from .. import conf
 from ..links import receipt_url
-from ..models import UserCreditPathway
+from ..models import Learner, UserCreditPathway
 from ..records import record_source, site_configuration
 from ..sanitize import one_line
 from . import broker
@@ -108,16 +108,20 @@ def _send_or_queue(request_id: int, event: Event) -> None:
 
 def send(request_id: int, event: Event) -> bool:
     """Try once to send the email, and return whether nothing is left to do: it was sent, or there is none to send."""
+    name = log_name(request_id, event)
     try:
-        message = _message(request_id, event)
-        was_sent = message is None or _hand_over(message)
-        detail = describe(message.error) if message and message.error else "no email channel accepted it"
+        credit_request = _request_to_tell(request_id, event)
+        if credit_request is None:
+            return True
+        message = _message(credit_request, event)
+        was_sent = _hand_over(message)
+        detail = describe(message.error) if message.error else "no email channel accepted it"
     except Exception as error:  # noqa: BLE001  of the host, the mail server, or the database
         was_sent, detail = False, describe(error)
-    if not was_sent:
-        log.warning("%s: not sent: %s", log_name(request_id, event), detail)
-    elif message:
-        log.info("%s: sent", log_name(request_id, event))
+    if was_sent:
+        log.info("%s: sent", name)
+    else:
+        log.warning("%s: not sent: %s", name, detail)
     return was_sent
 
 
@@ -126,19 +130,25 @@ def log_name(request_id: int, event: Event) -> str:
     return f"credit request {request_id}: learner email ({event})"
 
 
-def _message(request_id: int, event: Event) -> CreditRequestMessage | None:
-    """Return the email, or ``None`` if the learner cannot get it or it would no longer be true."""
+def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
+    """Return the request, or ``None`` if the email would no longer be true or the learner cannot get it."""
     # A replica may not have the outcome yet.
     requests = UserCreditPathway.objects.using(router.db_for_write(UserCreditPathway))
     credit_request = requests.select_related("user", "pathway__site", "program").filter(pk=request_id).first()
     if credit_request is None or not event.is_true_of(credit_request):
         return None
-    user = credit_request.user
-    address = getattr(user, user.get_email_field_name(), "") or ""
-    if not user.is_active or not is_header_address(address):
-        log.info("%s: not sent: inactive account or no valid address", log_name(request_id, event))
-        return None
-    site = credit_request.pathway.site
+    if credit_request.user.is_active and is_header_address(_address(credit_request.user)):
+        return credit_request
+    log.info("%s: not sent: inactive account or no valid address", log_name(request_id, event))
+    return None
+
+
+def _address(learner: Learner) -> str:
+    return getattr(learner, learner.get_email_field_name(), "") or ""
+
+
+def _message(credit_request: UserCreditPathway, event: Event) -> CreditRequestMessage:
+    user, site = credit_request.user, credit_request.pathway.site
     language = record_source().learner_language(user) or settings.LANGUAGE_CODE
     with translation.override(language):
         configuration = site_configuration(site)
@@ -146,7 +156,7 @@ def _message(request_id: int, event: Event) -> CreditRequestMessage | None:
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequestoutcome",
-        recipient=Recipient(lms_user_id=getattr(user, "lms_user_id", None), email_address=address),
+        recipient=Recipient(lms_user_id=getattr(user, "lms_user_id", None), email_address=_address(user)),
         language=language,
         context=context,
         options={"from_address": configuration.from_address, "transactional": conf.has_transactional_channel()},
