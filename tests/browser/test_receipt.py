@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.support import demo_server
 from tests.support.demo_server import MASTER, STATISTICS
 from tests.support.visitor import compact, open_record, printed_pages, request_credit
 
@@ -75,4 +76,21 @@ def test_a_withdrawn_link(visitor):
     who.link("Your credit requests").click()
     who.page.get_by_role("link", name="Receipt for request").first.click()
     assert "Your record is not shared." in who.page.locator("main").inner_text()
+    who.check()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_an_email_that_bounced(visitor, database, language, width):
+    demo_server.manage(database, "record_bounces", "demo/bounce.eml")
+    who = visitor(language, width)
+    who.open("records/credit-requests/")
+    who.log_in("amina")
+    sentence = who.translate("The institution's email address does not exist.")
+    assert sentence in who.page.locator("main").inner_text()
+    who.check()
+    who.page.get_by_role("link", name=who.translate("Receipt for request %(number)s", number="301")).click()
+    text = who.page.locator("main").inner_text()
+    assert sentence in text
+    assert who.translate("Contact the institution, or request credit again in a few days.") in text
     who.check()
