@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.parametrize("boundary", ["idna''%ff", "undefined''%ff", "a\x00b''x", "punycode''%ff"])
 def test_malformed_reports(boundary, mail):
-    """The email package raises errors of several classes for these."""
+    """The email package raises errors of several classes for these, depending on the version of Python."""
     source = report(TEXT, status(), original(mail))
-    with pytest.raises(NotABounce, match="malformed"):
+    with pytest.raises(NotABounce):
         read_report(source.replace(b"boundary=", f"boundary*={boundary}; x=".encode()))
 
 
