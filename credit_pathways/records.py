@@ -119,6 +119,11 @@ def site_configuration(site: Site) -> SiteConfiguration:
     )
 
 
+def email_address(user: Learner) -> str:
+    """Return the learner's address, unchecked; empty if unknown."""
+    return getattr(user, user.get_email_field_name(), "") or ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProgramRecord:
     """A learner's record in a program, as the Program Record page shows it."""
@@ -136,8 +141,8 @@ class ProgramRecord:
 
     @property
     def email(self) -> str:
-        """The learner's address, unchecked; empty if unknown."""
-        return getattr(self.user, self.user.get_email_field_name(), "") or ""
+        """See ``email_address``."""
+        return email_address(self.user)
 
     @cached_property
     def site_configuration(self) -> SiteConfiguration:

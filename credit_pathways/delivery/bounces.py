@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ..models import Learner, UserCreditPathway
+from ..records import email_address
 from ..sanitize import one_line
 from . import learner_emails, sending
 
@@ -44,6 +45,6 @@ def _storable(reason: str, learner: Learner) -> str:
     """Return ``reason`` as one line without the learner's name and address, which spam filters may quote."""
     # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
     text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
-    for personal in (learner.get_full_name(), getattr(learner, learner.get_email_field_name(), "")):
+    for personal in (learner.get_full_name(), email_address(learner)):
         text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text) if personal else text
     return text[:_MAX_REASON_LENGTH]

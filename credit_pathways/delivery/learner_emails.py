@@ -24,8 +24,8 @@ from edx_ace.recipient import Recipient
 
 from .. import conf
 from ..links import receipt_url
-from ..models import Learner, UserCreditPathway
-from ..records import record_source, site_configuration
+from ..models import UserCreditPathway
+from ..records import email_address, record_source, site_configuration
 from ..sanitize import one_line
 from . import broker
 from .bounce_reasons import explain
@@ -137,14 +137,10 @@ def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
     credit_request = requests.select_related("user", "pathway__site", "program").filter(pk=request_id).first()
     if credit_request is None or not event.is_true_of(credit_request):
         return None
-    if credit_request.user.is_active and is_header_address(_address(credit_request.user)):
+    if credit_request.user.is_active and is_header_address(email_address(credit_request.user)):
         return credit_request
     log.info("%s: not sent: inactive account or no valid address", log_name(request_id, event))
     return None
-
-
-def _address(learner: Learner) -> str:
-    return getattr(learner, learner.get_email_field_name(), "") or ""
 
 
 def _message(credit_request: UserCreditPathway, event: Event) -> CreditRequestMessage:
@@ -156,7 +152,7 @@ def _message(credit_request: UserCreditPathway, event: Event) -> CreditRequestMe
     return CreditRequestMessage(
         app_label="credit_pathways",
         name="creditrequestoutcome",
-        recipient=Recipient(lms_user_id=getattr(user, "lms_user_id", None), email_address=_address(user)),
+        recipient=Recipient(lms_user_id=getattr(user, "lms_user_id", None), email_address=email_address(user)),
         language=language,
         context=context,
         options={"from_address": configuration.from_address, "transactional": conf.has_transactional_channel()},
