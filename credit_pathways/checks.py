@@ -1,21 +1,42 @@
 """System checks for the settings. Their ids are stable and listed in ``docs/how-to/install.rst``."""
 
 import math
+import re
 from collections.abc import Sequence
 from email.utils import parseaddr
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import router
 from django.utils.module_loading import import_string
 from rest_framework.throttling import SimpleRateThrottle
 
 from . import conf
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+#: Seconds. A click starts emails for 15 s, and web servers usually give up after 30.
+MAX_SMTP_TIMEOUT = 15
+
+#: The URLs of a broker that redelivers a message when its visibility timeout is over, and kombu's default, in seconds.
+REDIS_URL = re.compile(r"\b(rediss?|redis\+socket|sentinel)://")
+VISIBILITY_TIMEOUT = 3600
+
+#: The options without which a cache may wait indefinitely. redis-py uses its only one for connecting too.
+CACHE_TIMEOUTS = {
+    "django.core.cache.backends.redis.RedisCache": ["socket_timeout"],
+    "django_redis.cache.RedisCache": ["SOCKET_TIMEOUT"],
+    "django.core.cache.backends.memcached.PyMemcacheCache": ["connect_timeout", "timeout"],
+}
+
+
+def _dict(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _error(number: int, setting: str, problem: str, hint: str) -> Error:
@@ -44,8 +65,28 @@ def check_delivery() -> list[CheckMessage]:
     return [_error(2, "DELIVERY", f"cannot be {conf.delivery()!r}", hint)]
 
 
+def check_limits() -> list[CheckMessage]:
+    """E009: the limits of attempts are valid. Those of the Celery task itself matter only if Celery delivers."""
+    errors = [
+        *_check_limit("ATTEMPTS", conf.celery_attempts(), 1),
+        *_check_limit("TIME_LIMIT", conf.celery_time_limit(), 1),
+    ]
+    if conf.delivery() != "celery":
+        return errors
+    queue = conf.celery_queue()
+    if not isinstance(queue, str) or not queue:
+        errors.append(_error(9, "CELERY_QUEUE", f"cannot be {queue!r}", "Set it to the name of a queue."))
+    return [*errors, *_check_limit("BACKOFF", conf.celery_backoff(), 0)]
+
+
+def _check_limit(name: str, value: Any, minimum: int) -> list[CheckMessage]:
+    if type(value) in {int, float} and minimum <= value < math.inf:
+        return []
+    return [_error(9, f"CELERY_{name}", f"cannot be {value!r}", f"Set it to a number not less than {minimum}.")]
+
+
 def check_celery() -> list[CheckMessage]:
-    """E008, E009, W003: if Celery delivers, it is installed, has valid limits, and has a broker."""
+    """E008, W003, W004: if Celery delivers, it is installed, and has a broker that does not redeliver too early."""
     if conf.delivery() != "celery":
         return []
     try:
@@ -54,26 +95,21 @@ def check_celery() -> list[CheckMessage]:
         hint = "Run pip install credit-pathways[celery]."
         return [_error(8, "DELIVERY", "is 'celery', but Celery is not installed", hint)]
     if current_app.conf.broker_url or current_app.conf.broker_write_url:
-        return _check_celery_limits()
+        return [] if check_limits() else _check_visibility_timeout(current_app.conf)
     hint = "Set CELERY_BROKER_URL, and import your Celery app in the __init__.py of your project package."
-    return [*_check_celery_limits(), Warning("Celery has no broker.", hint=hint, id="credit_pathways.W003")]
+    return [Warning("Celery has no broker.", hint=hint, id="credit_pathways.W003")]
 
 
-def _check_celery_limits() -> list[CheckMessage]:
-    limits = [
-        ("ATTEMPTS", conf.celery_attempts(), 1),
-        ("BACKOFF", conf.celery_backoff(), 0),
-        ("TIME_LIMIT", conf.celery_time_limit(), 1),
-    ]
-    errors: list[CheckMessage] = [
-        _error(9, f"CELERY_{name}", f"cannot be {value!r}", f"Set it to a number not less than {minimum}.")
-        for name, value, minimum in limits
-        if type(value) not in {int, float} or not minimum <= value < math.inf
-    ]
-    queue = conf.celery_queue()
-    if not isinstance(queue, str) or not queue:
-        errors.append(_error(9, "CELERY_QUEUE", f"cannot be {queue!r}", "Set it to the name of a queue."))
-    return errors
+def _check_visibility_timeout(celery: Any) -> list[CheckMessage]:
+    timeout = _dict(celery.broker_transport_options).get("visibility_timeout", VISIBILITY_TIMEOUT)
+    longest_pause = conf.celery_pause(conf.celery_attempts() - 1)
+    needed = math.ceil(longest_pause + conf.celery_time_limit())
+    is_long_enough = isinstance(timeout, int | float) and timeout >= needed
+    if is_long_enough or not REDIS_URL.search(f"{celery.broker_read_url} {celery.broker_write_url}"):
+        return []
+    text = f"Redis redelivers messages that wait for their next attempt: its visibility timeout is {timeout!r} seconds."
+    hint = f'Set "visibility_timeout" in CELERY_BROKER_TRANSPORT_OPTIONS to at least {needed}.'
+    return [Warning(text, hint=hint, id="credit_pathways.W004")]
 
 
 def check_request_rate() -> list[CheckMessage]:
@@ -140,6 +176,18 @@ def check_time_zones() -> list[CheckMessage]:
     return [Error(text, hint="Set USE_TZ = True.", id="credit_pathways.E011")]
 
 
+def check_databases() -> list[CheckMessage]:
+    """E013: requests, users and sites, which reference each other, are written to the same database."""
+    models = [*apps.get_app_config("credit_pathways").get_models(), get_user_model(), apps.get_model("sites.Site")]
+    labels = {router.db_for_write(model): model._meta.label for model in reversed(models)}
+    if len(labels) == 1:
+        return []
+    places = ", ".join(f"{label} to {alias!r}" for alias, label in labels.items())
+    text = f"Models that reference each other are written to different databases: {places}."
+    hint = "Change DATABASE_ROUTERS, so that the app, the users and the sites are written to the same database."
+    return [Error(text, hint=hint, id="credit_pathways.E013")]
+
+
 def check_email_channel() -> list[CheckMessage]:
     """W001: edx-ace's default email channel is set and enabled."""
     channel = getattr(settings, "ACE_CHANNEL_DEFAULT_EMAIL", None)
@@ -154,8 +202,8 @@ def _smtp_timeout() -> Any:
     """Return the timeout of the default mailer (``MAILERS`` in Django 6.1, or ``EMAIL_TIMEOUT``); 0 if not SMTP."""
     mailers = getattr(settings, "MAILERS", None)
     if mailers is not None:
-        mailer = mailers.get("default", {"BACKEND": "none"})
-        backend, timeout = mailer.get("BACKEND", SMTP_BACKEND), mailer.get("OPTIONS", {}).get("timeout")
+        mailer = _dict(_dict(mailers).get("default", {"BACKEND": "none"}))
+        backend, timeout = mailer.get("BACKEND", SMTP_BACKEND), _dict(mailer.get("OPTIONS")).get("timeout")
     else:
         backend, timeout = settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT
     return timeout if backend == SMTP_BACKEND else 0
@@ -163,12 +211,47 @@ def _smtp_timeout() -> Any:
 
 @register(Tags.compatibility, deploy=True)
 def check_email_timeout(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """W002 (``check --deploy``): an unresponsive mail server cannot block a web worker indefinitely."""
-    if _smtp_timeout() is not None:
+    """W002 (``check --deploy``): an unresponsive mail server cannot block a click for too long."""
+    timeout = _smtp_timeout()
+    if timeout is None:
+        text = "SMTP connections have no timeout, so an unresponsive mail server blocks a web worker indefinitely."
+    elif conf.delivery() == "inline" and isinstance(timeout, int | float) and timeout > MAX_SMTP_TIMEOUT:
+        text = f"The timeout of SMTP connections is {timeout} seconds, so a web server may give up on a click first."
+    else:
         return []
-    text = "SMTP connections have no timeout, so an unresponsive mail server blocks a web worker indefinitely."
     hint = 'Set EMAIL_TIMEOUT, or "timeout" in the OPTIONS of the default mailer, for example to 10 seconds.'
     return [Warning(text, hint=hint, id="credit_pathways.W002")]
+
+
+def _redis_timeout() -> float | None:
+    """Return the timeout that redis-py has by default: 5 seconds since version 8, none before."""
+    try:
+        from redis import Connection
+    except ImportError:
+        return None
+    return Connection().socket_timeout  # type: ignore[no-untyped-call]
+
+
+def _missing_cache_timeouts() -> list[str]:
+    """Return the options that the default cache lacks."""
+    cache = _dict(_dict(settings.CACHES).get("default"))
+    backend, location, options = str(cache.get("BACKEND")), str(cache.get("LOCATION")), _dict(cache.get("OPTIONS"))
+    options = {**options, **_dict(options.get("CONNECTION_POOL_KWARGS"))}  # of django-redis
+    values = {str(name).lower(): value for name, value in options.items()}
+    default = _redis_timeout() if "redis" in backend else None
+    names = CACHE_TIMEOUTS.get(backend, [])
+    return [n for n in names if values.get(n.lower(), default) is None and f"{n.lower()}=" not in location]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_cache_timeout(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W005 (``check --deploy``): an unresponsive cache, in which the flood guard counts, cannot block a click."""
+    if not (missing := _missing_cache_timeouts()):
+        return []
+    names = " and ".join(map(repr, missing))
+    text = f"The default cache has no timeout ({names}), so an unresponsive cache blocks a web worker indefinitely."
+    hint = f"Set {names} in the OPTIONS of the cache, for example to 1 second."
+    return [Warning(text, hint=hint, id="credit_pathways.W005")]
 
 
 @register(Tags.compatibility)
@@ -177,6 +260,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return [
         *check_record_source(),
         *check_delivery(),
+        *check_limits(),
         *check_celery(),
         *check_request_rate(),
         *check_link_scheme(),
@@ -185,5 +269,6 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         *check_learner_emails(),
         *check_messages_installed(),
         *check_time_zones(),
+        *check_databases(),
         *check_email_channel(),
     ]

@@ -10,6 +10,9 @@ DELIVERY_MODES = ("inline", "celery")
 #: The valid values of ``CREDIT_PATHWAYS_LEARNER_EMAILS``.
 LEARNER_EMAILS = ("failures", "all", "none")
 
+#: Seconds between attempts. Brokers redeliver a message that waits longer: RabbitMQ after 30 minutes, Redis after 60.
+MAX_PAUSE = 15 * 60
+
 
 def _get(name: str, default: Any = None) -> Any:
     return getattr(settings, f"CREDIT_PATHWAYS_{name}", default)
@@ -31,7 +34,7 @@ def celery_queue() -> str:
 
 
 def celery_attempts() -> int:
-    """Return how many times a worker tries to send an email before the request fails."""
+    """Return how many deliveries are started before a request fails, with or without Celery."""
     return _get("CELERY_ATTEMPTS", 10)
 
 
@@ -40,8 +43,13 @@ def celery_backoff() -> float:
     return _get("CELERY_BACKOFF", 60)
 
 
+def celery_pause(attempts: int) -> float:
+    """Return the longest pause after so many attempts, in seconds: exponential backoff."""
+    return min(MAX_PAUSE, celery_backoff() * 2 ** min(max(attempts - 1, 0), 30))
+
+
 def celery_time_limit() -> int:
-    """Return how long one attempt may take, in seconds."""
+    """Return how long one attempt may take, in seconds, with or without Celery."""
     return _get("CELERY_TIME_LIMIT", 120)
 
 

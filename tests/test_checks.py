@@ -1,8 +1,14 @@
 """System checks: each id, and that a correctly configured host has no messages."""
 
+import sys
+from functools import partial
+
 import pytest
+import redis
 from django.core import checks
 from django.core.management import call_command
+
+from credit_pathways.checks import check_cache_timeout
 
 
 class SourceWithoutLanguages:
@@ -38,6 +44,10 @@ INVALID = [
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
     ("W001", {"ACE_ENABLED_CHANNELS": []}),
+    ("E009", {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": 0}),
+    ("E009", {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": None}),
+    ("E009", {"CREDIT_PATHWAYS_CELERY_TIME_LIMIT": 0}),
+    ("E009", {"CREDIT_PATHWAYS_CELERY_TIME_LIMIT": [120]}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": 0}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": "3"}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": True}),
@@ -56,7 +66,8 @@ INVALID = [
 VALID = [
     CELERY,
     {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": 1, "CREDIT_PATHWAYS_CELERY_BACKOFF": 0.5},
-    {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": "never read"},
+    {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": 1, "CREDIT_PATHWAYS_CELERY_TIME_LIMIT": 1.5},
+    {"CREDIT_PATHWAYS_CELERY_BACKOFF": "never read", "CREDIT_PATHWAYS_CELERY_QUEUE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
     {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
@@ -67,17 +78,95 @@ VALID = [
 ]
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+REDIS, DJANGO_REDIS = "django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache"
+MEMCACHED = "django.core.cache.backends.memcached.PyMemcacheCache"
+UNLIMITED = {"BACKEND": REDIS, "LOCATION": "redis://cache.example", "OPTIONS": {"socket_timeout": None}}
+
 #: Ids of the checks with ``--deploy``, and the settings.
 DEPLOYMENTS = [
     (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
-    ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 10}),
-    ([], {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend", "EMAIL_TIMEOUT": None}),
+    (["W002"], {**CELERY, "EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
+    (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 15.5}),
+    ([], {**CELERY, "EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 60}),
+    ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 15}),
+    ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": "60"}),
+    ([], {"EMAIL_BACKEND": CONSOLE, "EMAIL_TIMEOUT": None}),
     (["W002"], {"MAILERS": {"default": {"OPTIONS": {"host": "relay.example.com"}}}}),
+    (["W002"], {"MAILERS": {"default": {"OPTIONS": {"timeout": 60}}}}),
+    (["W002"], {"MAILERS": {"default": {"OPTIONS": None}}}),
     ([], {"MAILERS": {"default": {"OPTIONS": {"timeout": 10}}}}),
     ([], {"MAILERS": {}}),
     ([], {"MAILERS": {"other": {}}}),
-    ([], {"MAILERS": {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}}),
+    ([], {"MAILERS": {"default": {"BACKEND": CONSOLE}}}),
+    (["W005"], {"CACHES": {"default": UNLIMITED}}),
+    ([], {"CACHES": {"default": {**UNLIMITED, "OPTIONS": {"socket_timeout": 1}}}}),
 ]
+
+#: Whether an older client of Redis waits indefinitely, and the default cache.
+CACHES = [
+    (True, {"BACKEND": REDIS, "LOCATION": "redis://cache.example/1"}),
+    (True, {"BACKEND": REDIS, "LOCATION": ["redis://a.example", "redis://b.example"]}),
+    (True, {"BACKEND": REDIS, "LOCATION": None, "OPTIONS": None}),
+    (True, {"BACKEND": REDIS, "LOCATION": {}, "OPTIONS": ["socket_timeout"]}),
+    (True, {"BACKEND": REDIS, "OPTIONS": {"socket_connect_timeout": 1, 5: 5}}),
+    (True, {"BACKEND": REDIS, "LOCATION": "redis://cache.example?socket_connect_timeout=1"}),
+    (False, {"BACKEND": REDIS, "OPTIONS": {"socket_timeout": 0.5}}),
+    (False, {"BACKEND": REDIS, "LOCATION": "redis://cache.example?db=1&socket_timeout=0.5"}),
+    (False, {"BACKEND": REDIS, "LOCATION": ["redis://cache.example?socket_timeout=0.5"]}),
+    (True, {"BACKEND": DJANGO_REDIS, "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "CONNECTION_POOL_KWARGS": None}}),
+    (False, {"BACKEND": DJANGO_REDIS, "OPTIONS": {"SOCKET_TIMEOUT": 1}}),
+    (False, {"BACKEND": DJANGO_REDIS, "OPTIONS": {"CONNECTION_POOL_KWARGS": {"socket_timeout": 1}}}),
+    (False, {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://cache.example?socket_timeout=1"}),
+    (True, {"BACKEND": MEMCACHED, "LOCATION": "cache.example:11211"}),
+    (True, {"BACKEND": MEMCACHED, "OPTIONS": {"connect_timeout": 1}}),
+    (False, {"BACKEND": MEMCACHED, "OPTIONS": {"connect_timeout": 1, "timeout": 1}}),
+    (False, {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}),
+    (False, {"BACKEND": [REDIS]}),
+    (False, {}),
+    (False, None),
+]
+
+#: Settings of Celery with which Redis redelivers a message that waits for its next attempt, or not. The longest pause
+#: and the time limit are 1,020 seconds by default, and kombu's visibility timeout is an hour.
+EARLY, LATE = {"visibility_timeout": 1019}, {"visibility_timeout": 1020}
+BROKERS = [
+    (["W004"], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"URL": "rediss://broker.example/1", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"URL": "redis+socket:///run/redis.sock", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"URL": "sentinel://a.example;sentinel://b.example", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"URL": ["redis://a.example", "redis://b.example"], "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"WRITE_URL": "redis://broker.example", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"READ_URL": "redis://broker.example", "TRANSPORT_OPTIONS": EARLY}),
+    (["W004"], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": {"visibility_timeout": "1020"}}),
+    (["W004"], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": {"visibility_timeout": None}}),
+    ([], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": LATE}),
+    ([], {"URL": "redis://broker.example"}),
+    ([], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": None}),
+    ([], {"URL": "redis://broker.example", "TRANSPORT_OPTIONS": ["visibility_timeout"]}),
+    ([], {"URL": "amqp://redis.example", "TRANSPORT_OPTIONS": EARLY}),
+    ([], {"URL": 5, "TRANSPORT_OPTIONS": EARLY}),
+]
+
+#: The seconds that the visibility timeout must have, and the limits.
+LONGEST = [
+    (180, {"ATTEMPTS": 1}),
+    (180, {"ATTEMPTS": 2}),
+    (240, {"ATTEMPTS": 3}),
+    (360, {"ATTEMPTS": 4}),
+    (904, {"ATTEMPTS": 10**6, "TIME_LIMIT": 3.5}),
+    (121, {"BACKOFF": 0.001}),
+]
+
+
+class Router:
+    """Routes one app, or one model, to a second database."""
+
+    def __init__(self, *labels):
+        self.labels = labels
+
+    def db_for_write(self, model, **_hints):
+        return "second" if {model._meta.app_label, model._meta.label} & {*self.labels} else None
 
 
 def check_ids(*, deploy=False):
@@ -120,12 +209,78 @@ def test_e011_time_zone_support_is_off(settings):
     assert check_ids() == ["E011"]
 
 
+@pytest.mark.parametrize(("ids", "values"), BROKERS, ids=str)
+def test_w004_redis_redelivers_messages_that_wait(ids, values, settings):
+    for name, value in values.items():
+        setattr(settings, f"CELERY_BROKER_{name}", value)
+    assert check_ids() == []
+    settings.CREDIT_PATHWAYS_DELIVERY = "celery"
+    assert check_ids() == ids
+
+
+@pytest.mark.parametrize(("seconds", "limits"), LONGEST, ids=str)
+def test_w004_names_the_shortest_visibility_timeout(seconds, limits, settings):
+    settings.CREDIT_PATHWAYS_DELIVERY, settings.CELERY_BROKER_URL = "celery", "redis://broker.example"
+    for name, value in limits.items():
+        setattr(settings, f"CREDIT_PATHWAYS_CELERY_{name}", value)
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": seconds - 1}
+    [message] = [message for message in checks.run_checks() if message.id == "credit_pathways.W004"]
+    assert message.hint.endswith(f"to at least {seconds}.")
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": seconds}
+    assert check_ids() == []
+
+
+def test_w004_is_silent_about_invalid_limits(settings):
+    settings.CREDIT_PATHWAYS_DELIVERY, settings.CELERY_BROKER_URL = "celery", "redis://broker.example"
+    settings.CREDIT_PATHWAYS_CELERY_BACKOFF = "60"
+    assert check_ids() == ["E009"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "places"),
+    [
+        (["credit_pathways"], "auth.User to 'default', credit_pathways.Program to 'second'"),
+        (["sites"], "sites.Site to 'second', credit_pathways.Program to 'default'"),
+        (["auth"], "credit_pathways.Program to 'default', auth.User to 'second'"),
+        (["credit_pathways.Pathway"], "credit_pathways.Pathway to 'second'"),
+    ],
+    ids=str,
+)
+def test_e013_models_are_in_different_databases(labels, places, settings):
+    settings.DATABASE_ROUTERS = [Router(*labels)]
+    assert check_ids() == ["E013"]
+    [message] = [message for message in checks.run_checks() if message.id == "credit_pathways.E013"]
+    assert places in message.msg
+
+
+@pytest.mark.parametrize("router", [Router("credit_pathways", "sites", "auth"), Router("admin"), object()])
+def test_e013_models_are_in_the_same_database(router, settings):
+    settings.DATABASE_ROUTERS = [router]
+    assert check_ids() == []
+
+
 @pytest.mark.parametrize(("ids", "values"), DEPLOYMENTS, ids=str)
-def test_w002_deployment_has_no_smtp_timeout(ids, values, settings):
+def test_deployment(ids, values, settings):
     for name, value in values.items():
         setattr(settings, name, value)
     assert check_ids() == []
     assert check_ids(deploy=True) == ids
+
+
+@pytest.mark.parametrize(("is_unlimited", "cache"), CACHES, ids=str)
+def test_w005_cache_has_no_timeout(is_unlimited, cache, settings, monkeypatch):
+    # Like redis-py before version 8.
+    monkeypatch.setattr(redis, "Connection", partial(redis.Connection, socket_timeout=None))
+    settings.CACHES = {"default": cache}
+    assert [message.id for message in check_cache_timeout(None)] == ["credit_pathways.W005"] * is_unlimited
+
+
+def test_w005_redis_has_a_default_timeout_or_is_not_installed(settings, monkeypatch):
+    settings.CACHES = {"default": {"BACKEND": REDIS, "LOCATION": "redis://cache.example"}}
+    monkeypatch.setattr(redis, "Connection", partial(redis.Connection, socket_timeout=5))
+    assert check_cache_timeout(None) == []
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert check_cache_timeout(None) != []
 
 
 @pytest.mark.django_db

@@ -1,0 +1,85 @@
+"""The database that the app writes to, and transactions that get in each other's way."""
+
+from collections.abc import Callable
+from sqlite3 import SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, IntegrityError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+
+from .models import UserCreditPathway
+
+T = TypeVar("T")
+Q = TypeVar("Q", bound="QuerySet[Any]")
+
+#: What databases call a transaction that they rolled back because of another one.
+CONFLICT_CODES = {
+    "40001",  # PostgreSQL: serialization failure
+    "40P01",  # PostgreSQL: deadlock
+    1213,  # MySQL and MariaDB: deadlock
+    1020,  # MariaDB: the row has changed since the transaction's snapshot
+    SQLITE_BUSY,
+    SQLITE_BUSY_SNAPSHOT,
+}
+
+
+def alias() -> str:
+    """Return the alias of the database that the app's rows are written to."""
+    return router.db_for_write(UserCreditPathway)
+
+
+def connection() -> BaseDatabaseWrapper:
+    """Return this thread's connection to the database that the app's rows are written to."""
+    return connections[alias()]
+
+
+def primary(queryset: Q) -> Q:
+    """Return ``queryset`` on the database that its rows are written to, never on a replica (promise 8)."""
+    return queryset.using(router.db_for_write(queryset.model))
+
+
+def has_row_locks() -> bool:
+    """Return whether rows can be locked. SQLite's only lock stops all other writers."""
+    return connection().features.has_select_for_update
+
+
+def retry_once(function: Callable[[], T], *, atomic: bool = True, durable: bool = False) -> T:
+    """
+    Return the result of ``function``, called in a transaction, and once more if another transaction got in its way.
+
+    That is a deadlock, a serialization failure, or a violated constraint: the other one may have written the same row,
+    or deleted a row that is referenced. Inside a caller's transaction there is one try, because only the caller can
+    begin again. Not ``atomic`` is for functions that do no harm if they are called again after their writes.
+
+    Raises:
+        RuntimeError: ``durable``, and called inside a transaction.
+    """
+    is_committed = False
+
+    def commit() -> None:
+        nonlocal is_committed
+        is_committed = True
+
+    def call() -> T:
+        if not atomic:
+            return function()
+        with transaction.atomic(using=alias(), durable=durable):
+            # The host's functions for on_commit may raise the same errors.
+            transaction.on_commit(commit, using=alias())
+            return function()
+
+    if connection().in_atomic_block:
+        return call()
+    try:
+        return call()
+    except DatabaseError as error:
+        if is_committed or not _is_conflict(error):
+            raise
+    return call()
+
+
+def _is_conflict(error: DatabaseError) -> bool:
+    cause: Any = error.__cause__  # the driver's error
+    codes = {getattr(cause, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorcode")}
+    return isinstance(error, IntegrityError) or not CONFLICT_CODES.isdisjoint({*codes, *getattr(cause, "args", ())[:1]})
