@@ -1,17 +1,19 @@
 """What a host may call, by keyword: request credit, share, withdraw, read, deliver, record a bounce, retire."""
 
+import logging
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from . import conf
+from . import conf, database
 from .delivery import broker, later, learner_emails, sending
 from .delivery.bounces import record_bounce
 from .delivery.learner_emails import Event
-from .models import Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
+from .models import ImportedRow, Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord, program_record, program_records, public_record
 from .signals import credit_requested
 
@@ -30,12 +32,11 @@ __all__ = [
     "share_record",
 ]
 
-#: Seconds after which no further confirmation of a click is started.
-MAX_CONFIRMATION_SECONDS = 5
+log = logging.getLogger(__name__)
 
 
 class NotRequestable(Exception):
-    """A pathway is not requestable for the program, or the learner has no record in it."""
+    """A pathway is not requestable for the program, or the learner has no record in it, or one of them is gone."""
 
 
 def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathway]) -> list[UserCreditPathway]:
@@ -44,23 +45,23 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
 
     It shares the record if needed, adds one row per pathway, commits, and then delivers. Inside a caller's own
     transaction it delivers when that transaction commits. The ``status`` of the returned rows says what happened to
-    each email. Only the ``pk`` of each pathway is used: the database decides which are requestable.
+    each email. Only the ``pk`` of each pathway is used: the database decides which are requestable. No email is started
+    later than ``MAX_DELIVERY_SECONDS`` after the call: the requests that are left fail (ADR 0022).
 
     Raises:
         NotRequestable: nothing was written.
     """
+    deadline = time.monotonic() + sending.MAX_DELIVERY_SECONDS
     chosen = _requestable(program, pathways)
     record = program_record(user=user, program=program)
     if record is None:
         raise NotRequestable(f"learner {user.pk} has no record in program {program.uuid}")
     if not chosen:
         return []
-    values = {"user": user, "program": program, "completed": record.progress.completed}
-    with transaction.atomic():
-        requests = [UserCreditPathway.objects.create(pathway=pathway, **values) for pathway in chosen]
-        record = replace(record, shared_record=record.shared_record or share_record(user=user, program=program))
-        _deliver_on_commit(requests, record)
-    return requests
+    try:
+        return database.retry_once(partial(_record_requests, record, chosen, deadline))
+    except IntegrityError:
+        raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
 
 
 def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]:
@@ -73,33 +74,52 @@ def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]
     return [found[pk] for pk in ids]
 
 
-def _deliver_on_commit(credit_requests: list[UserCreditPathway], record: ProgramRecord) -> None:
-    # Robust, so that whatever happens to one request, even a database error, the others are still delivered.
+def _record_requests(record: ProgramRecord, pathways: list[Pathway], deadline: float) -> list[UserCreditPathway]:
+    values = {"user": record.user, "program": record.program, "completed": record.progress.completed}
+    # The catalog is locked in the order in which a synchronization locks it: pathways by pk, then programs.
+    requests = {
+        pathway: UserCreditPathway.objects.create(pathway=pathway, **values)
+        for pathway in sorted(pathways, key=lambda pathway: pathway.pk)
+    }
+    record = replace(record, shared_record=record.shared_record or _share(record.user, record.program))
+    chosen = [requests[pathway] for pathway in pathways]
+    transaction.on_commit(partial(_deliver, chosen, record, deadline), using=database.alias())
+    return chosen
+
+
+def _deliver(credit_requests: list[UserCreditPathway], record: ProgramRecord, deadline: float) -> None:
+    """Deliver, or queue, what was just committed. Trouble with one request never affects the others (promise 3)."""
     if conf.delivery() == "celery":
-        transaction.on_commit(partial(_queue, credit_requests), robust=True)
-    else:
         for credit_request in credit_requests:
-            transaction.on_commit(partial(_deliver_now, credit_request, record), robust=True)
-        transaction.on_commit(partial(_confirm, credit_requests), robust=True)
-
-
-def _queue(credit_requests: list[UserCreditPathway]) -> None:
+            _announce(credit_request)
+        broker.enqueue(credit_requests)
+        return
     for credit_request in credit_requests:
-        credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
-    broker.enqueue(credit_requests)
-
-
-def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord) -> None:
-    credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
-    sending.send(credit_request, record, from_statuses=UserCreditPathway.UNSENT)
-
-
-def _confirm(credit_requests: list[UserCreditPathway]) -> None:
-    """Confirm the requests that were sent, after all of their emails, because the learner waits for the response."""
-    with learner_emails.held_back(MAX_CONFIRMATION_SECONDS):
+        _announce(credit_request)
+        _deliver_now(credit_request, record, deadline)
+    # After all of the institutions' emails, because the learner waits for the response.
+    with learner_emails.held_back(deadline - time.monotonic()):
         for credit_request in credit_requests:
             if credit_request.status == UserCreditPathway.Status.SENT:
                 learner_emails.tell(credit_request.pk, Event.SENT)
+
+
+def _announce(credit_request: UserCreditPathway) -> None:
+    try:
+        credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
+    except Exception as error:  # noqa: BLE001  Django cannot log the error of a receiver without a name, such as a partial
+        log.warning("credit request %s: a receiver raised %s", credit_request.pk, type(error).__name__)
+
+
+def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        sending.fail(credit_request, sending.NOT_STARTED)
+        return
+    try:
+        sending.send(credit_request, lambda: record, from_statuses=UserCreditPathway.UNSENT)
+    except Exception as error:  # noqa: BLE001  of the database
+        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+        sending.fail(credit_request, sending.with_error(sending.NOT_SENT, error))
 
 
 def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
@@ -113,28 +133,41 @@ def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
     Raises:
         RuntimeError: called inside a transaction (not on SQLite).
     """
-    return later.deliver(credit_request, from_statuses=UserCreditPathway.UNSENT)
+    return later.deliver(credit_request)
 
 
 def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:
     """Return the pathways through which credit for ``program`` can be requested, ordered by name."""
-    return Pathway.objects.requestable_for(program)
+    return database.primary(Pathway.objects.requestable_for(program))
 
 
 def credit_requests(*, user: Learner) -> QuerySet[UserCreditPathway]:
     """Return the learner's requests, newest first. Earlier requests never decide what a learner may do (ADR 0001)."""
     requests = UserCreditPathway.objects.filter(user=user).with_imported().order_by("-created", "-pk")
-    return requests.prefetch_related("pathway", "program__site")
+    return database.primary(requests).prefetch_related("pathway", "program__site")
 
 
 def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:
-    """Return the learner's shared program record, created if needed. Concurrent calls return the same one."""
-    return ProgramCertRecord.objects.get_or_create(user=user, program=program)[0]
+    """
+    Return the learner's shared program record, created if needed. Concurrent calls return the same one.
+
+    Raises:
+        ProgramCertRecord.DoesNotExist: the learner or the program is gone.
+    """
+    try:
+        return database.retry_once(partial(_share, user, program), atomic=False)
+    except IntegrityError:
+        raise ProgramCertRecord.DoesNotExist(f"learner {user.pk} or program {program.uuid} is gone") from None
+
+
+def _share(user: Learner, program: Program) -> ProgramCertRecord:
+    shared_records = database.primary(ProgramCertRecord.objects.all())
+    return shared_records.get_or_create(user=user, program=program)[0]
 
 
 def revoke_record(*, user: Learner, program: Program) -> None:
     """Stop sharing. The public link stops working immediately; sharing again creates a new one (ADR 0006)."""
-    ProgramCertRecord.objects.filter(user=user, program=program).delete()
+    database.retry_once(ProgramCertRecord.objects.filter(user=user, program=program).delete, atomic=False)
 
 
 def retire_learner(*, user: Learner) -> None:
@@ -145,6 +178,8 @@ def retire_learner(*, user: Learner) -> None:
     replaced (ADR 0020). Calling it again is harmless.
     """
     # The links first: a request that is being delivered now is left to that attempt, and later ones find no link.
-    ProgramCertRecord.objects.filter(user=user).delete()
-    for credit_request in UserCreditPathway.objects.filter(user=user, status=UserCreditPathway.Status.PENDING):
-        sending.give_up(credit_request, sending.RETIRED)
+    database.retry_once(ProgramCertRecord.objects.filter(user=user).delete, atomic=False)
+    requests = UserCreditPathway.objects.filter(~ImportedRow.of_request(), user=user)
+    for credit_request in database.primary(requests.filter(status=UserCreditPathway.Status.PENDING)):
+        if not sending.is_being_delivered(credit_request):
+            sending.give_up(credit_request, sending.RETIRED)

@@ -4,8 +4,21 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.cache import never_cache
+
+
+def non_atomic_requests(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """
+    Run a view that writes without ``ATOMIC_REQUESTS``, whichever database it is set for.
+
+    The response can then say whether an email was sent, which happens after commit, and the app can try again when
+    another transaction gets in its way.
+    """
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def unlisted_and_uncached(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -289,9 +289,11 @@ class UserCreditPathway(TimeStampedModel):
     completed = models.BooleanField(_("completed when requested"), null=True, blank=True)
     #: The address that the email was sent to; empty until then.
     sent_to = models.EmailField(_("sent to"), blank=True)
-    #: Attempts whose outcome was recorded.
+    #: Deliveries started.
     attempts = models.PositiveIntegerField(_("delivery attempts"), default=0)
-    #: Why the email has not been sent, in English, without personal data; empty once it is.
+    #: Attempts of workers to tell the learner about the request by email.
+    learner_email_attempts = models.PositiveIntegerField(default=0, editable=False)
+    #: Why the last attempt has not sent the email, in English, without personal data; empty while that is unknown.
     failure_reason = models.CharField(_("why it has not been sent"), max_length=255, blank=True)
     #: A bounce leaves ``modified`` as it is, which receipts and reports read as the time of sending.
     bounced_at = models.DateTimeField(_("bounced at"), null=True, blank=True)

@@ -18,7 +18,7 @@ from uuid import UUID
 from django.contrib.sites.models import Site
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, database
 from .links import host_name
 from .models import Learner, Program, ProgramCertRecord, UserCreditPathway
 
@@ -168,14 +168,15 @@ def program_record(*, user: Learner, program: Program) -> ProgramRecord | None:
     progress = record_source().progress(user, program)
     if progress is None:
         return None
-    shared = ProgramCertRecord.objects.filter(user=user, program=program)
+    shared = database.primary(ProgramCertRecord.objects.filter(user=user, program=program))
     return ProgramRecord(user=user, program=program, progress=progress, shared_record=next(iter(shared), None))
 
 
 def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
     """Return the learner's program records on ``site``, in the record source's order."""
     source = record_source()
-    shared = {record.program_id: record for record in ProgramCertRecord.objects.filter(user=user, program__site=site)}
+    shared_records = database.primary(ProgramCertRecord.objects.filter(user=user, program__site=site))
+    shared = {record.program_id: record for record in shared_records}
     return [
         ProgramRecord(user=user, program=program, progress=progress, shared_record=shared.get(program.pk))
         for program in source.programs(user, site)
@@ -185,12 +186,11 @@ def program_records(*, user: Learner, site: Site) -> list[ProgramRecord]:
 
 def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
     """Return the program record that the public link ``uuid`` opens on ``site``, or ``None`` if the link is dead."""
-    shared_records = ProgramCertRecord.objects.open().select_related("user", "program")
+    shared_records = database.primary(ProgramCertRecord.objects.open()).select_related("user", "program__site")
     shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
     if shared_record is None:
         return None
     user, program = shared_record.user, shared_record.program
-    program.site = site
     progress = record_source().progress(user, program)
     if progress is None:
         return None

@@ -8,6 +8,7 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
+from . import database
 from .models import Learner, Program
 from .records import ProgramRecord, program_record, public_record
 
@@ -29,11 +30,13 @@ def get_site_or_404(request: HttpRequest) -> Site:
 
 
 def get_program_or_404(request: HttpRequest, uuid: UUID) -> Program:
-    """Return the program with this ``uuid``."""
-    site = get_site_or_404(request)
-    program = get_object_or_404(Program, site=site.pk, uuid=uuid)
-    program.site = site
-    return program
+    """
+    Return the program with this ``uuid``.
+
+    Its site is read from the database, because the domain in Django's cache may have changed in another process.
+    """
+    programs = database.primary(Program.objects.select_related("site"))
+    return get_object_or_404(programs, site=get_site_or_404(request).pk, uuid=uuid)
 
 
 def get_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
@@ -59,7 +62,7 @@ def get_learner_or_404(username: str) -> Learner:
     It is compared here, because some database collations ignore case, accents and trailing spaces.
     """
     model = get_user_model()
-    users = model._default_manager.filter(**{model.USERNAME_FIELD: username})
+    users = database.primary(model._default_manager.filter(**{model.USERNAME_FIELD: username}))
     for user in users:
         if user.get_username() == username:
             return user

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -31,16 +30,16 @@ from django.utils.translation import ngettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.generic import DetailView, ListView, TemplateView, View
 
-from . import api, conf
-from .decorators import unlisted_and_uncached
+from . import api, conf, database
+from .decorators import non_atomic_requests, unlisted_and_uncached
 from .delivery.message import email_values
 from .links import public_record_url
 from .models import MAX_ID, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .record_csv import record_csv
-from .records import site_configuration
+from .records import ProgramRecord, site_configuration
 from .sanitize import one_line
 from .shortcuts import get_program_or_404, get_public_record_or_404, get_record_or_404, get_site_or_404
-from .throttling import seconds_to_wait
+from .throttling import RequestRateThrottle
 
 Status = UserCreditPathway.Status
 
@@ -110,7 +109,8 @@ class CreditRequestView(LoginRequiredMixin, DetailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         site, program = get_site_or_404(self.request), self.object.program
-        shared_record = ProgramCertRecord.objects.filter(user=self.object.user_id, program=program).first()
+        shared_records = ProgramCertRecord.objects.filter(user=self.object.user_id, program=program)
+        shared_record = database.primary(shared_records).first()
         return super().get_context_data(
             site=site,
             platform_name=site_configuration(program.site if program else site).platform_name,
@@ -146,12 +146,13 @@ def _messages_with_requests(request: HttpRequest) -> list[Any]:
     tags = [message.extra_tags or "" for message in shown]
     ids = [int(tag.removeprefix(REQUEST_TAG)) if tag.startswith(REQUEST_TAG) else 0 for tag in tags]
     own = UserCreditPathway.objects.filter(user=request.user.pk).select_related("pathway")
-    credit_requests = own.in_bulk([pk for pk in ids if pk])
+    credit_requests = database.primary(own).in_bulk([pk for pk in ids if pk])
     for message, pk in zip(shown, ids, strict=True):
         message.credit_request = credit_requests.get(pk)
     return shown
 
 
+@method_decorator(non_atomic_requests, name="dispatch")
 class LearnerActionView(LoginRequiredMixin, View):
     """A form on the Program Record page, to which it redirects with messages."""
 
@@ -167,8 +168,6 @@ class LearnerActionView(LoginRequiredMixin, View):
         return redirect("credit_pathways:program_record", **self.kwargs)
 
 
-# Without ATOMIC_REQUESTS, because emails are sent after commit and the messages say whether they were.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class RequestCreditView(LearnerActionView):
     """Request credit through the chosen pathways."""
 
@@ -180,12 +179,14 @@ class RequestCreditView(LearnerActionView):
         except ValidationError as error:
             return HttpResponseBadRequest(f"pathway: {' '.join(error.messages)}", content_type="text/plain")
         pathways = api.requestable_pathways(program=program).in_bulk(ids).values()
-        waits = {pathway: seconds_to_wait(request) for pathway in pathways}
+        throttle = RequestRateThrottle()
+        waits = {pathway: throttle.seconds_to_wait(request) for pathway in pathways}
         allowed = [pathway for pathway, wait in waits.items() if not wait]
         try:
             credit_requests = api.request_credit(user=request.user, program=program, pathways=allowed)
         except api.NotRequestable:
-            raise Http404("You cannot request credit for this program.") from None
+            get_record_or_404(request, uuid)
+            credit_requests, waits = [], {}  # something changed in the meantime
         for credit_request in credit_requests:
             _add_outcome(request, program, credit_request)
         _add_warnings(request, program, ids, waits)
@@ -243,12 +244,19 @@ class ShareLinkView(LearnerActionView):
 
     def post(self, request: HttpRequest, uuid: UUID) -> HttpResponse:
         record = get_record_or_404(request, uuid)
-        if wait := seconds_to_wait(request):
+        if wait := RequestRateThrottle().seconds_to_wait(request):
             messages.warning(request, _throttled(record.program.title, wait))
         else:
-            api.share_record(user=record.user, program=record.program)
+            _share(record)
             messages.success(request, SHARED)
         return self.redirect_to_page()
+
+
+def _share(record: ProgramRecord) -> None:
+    try:
+        api.share_record(user=record.user, program=record.program)
+    except ProgramCertRecord.DoesNotExist:
+        raise Http404("You cannot share this record.") from None
 
 
 class RevokeView(LearnerActionView):

@@ -15,9 +15,10 @@ class TestRequestCredit:
     def test_writes_a_row_for_each_pathway_with_its_program(self, learner, program, pathway, relay):
         other = factories.PathwayFactory(programs=[program])
         requests = api.request_credit(user=learner, program=program, pathways=[other, pathway])
-        rows = UserCreditPathway.objects.order_by("pk")
-        assert list(rows) == requests
-        assert [(row.user, row.pathway, row.program, row.status) for row in rows] == [
+        rows = UserCreditPathway.objects.in_bulk()
+        assert [
+            (row.user, row.pathway, row.program, row.status) for row in (rows[request.pk] for request in requests)
+        ] == [
             (learner, other, program, "sent"),
             (learner, pathway, program, "sent"),
         ]

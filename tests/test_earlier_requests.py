@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from credit_pathways import api
-from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
 from tests import factories
+from tests.support.outcomes import attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +59,7 @@ def test_the_learner_can_request_again(client, learner, program, pathway, relay)
     assert (answer.status_code, len(relay.messages)) == (200, 1)
 
 
-@pytest.mark.parametrize("deliver", [api.deliver, lambda row: later.attempt_delivery(request_id=row.pk, is_last=True)])
+@pytest.mark.parametrize("deliver", [api.deliver, lambda row: attempt(row.pk)])
 @pytest.mark.parametrize("column", [name for name in VALUES if name not in ("status", "attempts")])
 def test_other_columns_do_not_decide_about_a_delivery(column, deliver, request_row, relay):
     for value in VALUES[column]:

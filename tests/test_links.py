@@ -55,6 +55,20 @@ def test_forged_host_header_is_ignored(client, program, pathway, relay, settings
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_domain_that_another_process_has_changed(client, program, pathway, relay):
+    """Django caches sites for the life of a process."""
+    assert Site.objects.get_current().domain == "example.com"
+    Site.objects.update(domain="moved.example", name="Moved")
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    url = client.post(f"/records/programs/{program.uuid}/share", body, content_type="application/json").json()["url"]
+    client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
+    [email] = relay.messages
+    pages = [client.get(f"/records/programs/{program.uuid}/"), client.get(url.removeprefix("https://moved.example"))]
+    for text in (url, str(email["From"]), email.as_string(), *(page.content.decode() for page in pages)):
+        assert ("moved.example" in text, "example.com" in text) == (True, False)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_localized_urls_use_the_institutions_language(learner, program, pathway, relay, settings):
     settings.ROOT_URLCONF = tuple(i18n_patterns(*urls.urlpatterns))
     settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"

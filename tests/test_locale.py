@@ -67,7 +67,7 @@ def _singular(message):
 def test_pages_are_translated(language, word, seconds, settings, client, program, pathway, monkeypatch):
     settings.LANGUAGE_CODE = language
     settings.LANGUAGES = [(language, language)]
-    monkeypatch.setattr("credit_pathways.views.seconds_to_wait", lambda _request: 2)
+    monkeypatch.setattr("credit_pathways.views.RequestRateThrottle.seconds_to_wait", lambda _throttle, _request: 2)
     with translation.override(language):
         url = reverse("credit_pathways:request_credit", args=[program.uuid])
         response = client.post(url, {"pathway": pathway.pk}, follow=True)

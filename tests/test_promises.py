@@ -5,6 +5,7 @@ import logging
 import time
 import weakref
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,9 +17,14 @@ from edx_ace.channel import ChannelMap
 from edx_ace.policy import Policy, PolicyResult
 
 from credit_pathways import api
+from credit_pathways.delivery import sending
 from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCreditPathway
+from credit_pathways.signals import credit_requested
 from tests import factories
+from tests.support import sessions, smtp
 from tests.support.failures import FAILURES, BusyChannel
+from tests.support.receivers import connected
+from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,6 +185,68 @@ class TestSentIsTrue:
         lines = [record.getMessage() for record in caplog.records if record.name.startswith("credit_pathways")]
         assert lines
         assert not any("halima" in line.lower() or "khan" in line.lower() for line in lines)
+
+
+class TestTime:
+    """Promise 3: a click gets its answer before a web server's usual 30 s."""
+
+    @pytest.fixture(autouse=True)
+    def _limits(self, settings, monkeypatch):
+        """A twentieth of the real ones."""
+        monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", 0.75)
+        settings.EMAIL_TIMEOUT = 0.5
+
+    def test_a_silent_relay_and_five_pathways(self, client, program, pathway, settings):
+        pathways = [pathway, *factories.PathwayFactory.create_batch(4, programs=[program])]
+        with smtp.misbehaving_server(b"", hangs=True) as settings.EMAIL_PORT:
+            settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
+            page = press_send(client, program, *pathways)
+        assert [message.level_tag for message in page.context["messages"]] == ["error"] * 5
+        assert page.content.decode().count("Please try again") == 5
+        rows = list(UserCreditPathway.objects.order_by("-attempts").values_list("status", "attempts", "failure_reason"))
+        assert rows[0] == ("failed", 1, f"{sending.NOT_SENT} (SMTPServerDisconnected)")
+        assert rows[2:] == [("failed", 0, sending.NOT_STARTED)] * 3
+
+    def test_it_is_counted_from_the_beginning(self, client, program, pathway, relay, monkeypatch):
+        progress = FixedRecordSource.progress
+        monkeypatch.setattr(FixedRecordSource, "progress", lambda *args: (time.sleep(0.8), progress(*args))[1])
+        assert post_send(client, program, pathway).status_code == 502
+        assert (statuses(), relay.messages) == (["failed"], [])
+
+
+class TestTroubleWithOneRequest:
+    """Promise 3: it never affects the others."""
+
+    @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a connection to a file does not die")
+    @pytest.mark.parametrize(("moment", "first"), [("after commit", "failed"), ("in flight", "sent")])
+    def test_the_connection_to_the_database_dies(self, moment, first, client, program, pathway, relay):
+        kill = sessions.killer()
+        killed = []
+
+        def die(**kwargs):
+            if not killed:
+                killed.append(kill())
+
+        pathways = [pathway, *factories.PathwayFactory.create_batch(2, programs=[program])]
+        relay.on_data = die if moment == "in flight" else relay.on_data
+        with connected(credit_requested if moment == "after commit" else Signal(), die):
+            page = press_send(client, program, *pathways)
+        assert killed
+        outcomes = [first, "sent", "sent"]
+        levels = ["success" if status == "sent" else "error" for status in outcomes]
+        assert [message.level_tag for message in page.context["messages"]] == levels
+        assert statuses() == outcomes
+
+    def test_a_receiver_of_the_host_without_a_name_raises(self, client, program, pathway, relay, caplog):
+        """Django cannot log that: a partial has no ``__qualname__``."""
+
+        def fail(**kwargs):
+            raise LookupError
+
+        receiver = partial(fail)
+        with connected(credit_requested, receiver, weak=False):
+            assert post_send(client, program, pathway).status_code == 200
+        assert f"credit request {UserCreditPathway.objects.get().pk}: a receiver raised AttributeError" in caplog.text
 
 
 class TestOneAttempt:

@@ -12,6 +12,7 @@ from credit_pathways import api
 from credit_pathways.delivery import later, sending
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from tests import factories
+from tests.support.outcomes import attempt
 from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +50,7 @@ class TestInactiveAccount:
         assert dead_links(client, uuid) == [200, 200, 200]
 
     def test_nothing_is_delivered(self, learner, program, pathway, request_row, relay):
-        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert attempt(request_row.pk) == "failed"
         assert api.deliver(request_row) == "failed"
         assert [row.status for row in api.request_credit(user=learner, program=program, pathways=[pathway])] == [
             "failed"

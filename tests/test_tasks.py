@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -18,6 +18,7 @@ from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request, send_learner_email
 from tests.support.celery_app import app
+from tests.support.outcomes import attempt
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
@@ -30,6 +31,10 @@ def _four_attempts(settings):
     settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 4
 
 
+def attempts_of(request_id):
+    return UserCreditPathway.objects.get(pk=request_id).attempts
+
+
 def run(request_id):
     """Run the task and all its retries without waiting. Return the row's status and the requested pauses."""
     pauses = []
@@ -38,18 +43,20 @@ def run(request_id):
         pauses.append(reason.when)
 
     with connected(task_retry, listen, weak=False):
-        deliver_credit_request.apply([request_id]).get()
+        deliver_credit_request.apply([request_id, attempts_of(request_id)]).get()
     return UserCreditPathway.objects.get(pk=request_id).status, pauses
 
 
-def run_first_attempt(request_id):
-    """Run the first attempt as a worker does, so that the next one is queued."""
+def run_first_attempt(request_id, expected):
+    """Run the first attempt as a worker does, so that the next one is queued, and return the exception."""
     task = deliver_credit_request
     task.push_request(args=[request_id], kwargs={}, retries=0, called_directly=False, is_eager=False)
     try:
-        task.run(request_id)
+        with pytest.raises(expected) as error:
+            task.run(request_id)
     finally:
         task.pop_request()
+    return error.value
 
 
 class TestAttempts:
@@ -69,8 +76,7 @@ class TestAttempts:
 
     def test_the_request_is_pending_between_attempts(self, request_row, relay):
         relay.replies["RCPT"] = "451 greylisted"
-        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
-        assert UserCreditPathway.objects.get().status == "pending"
+        assert attempt(request_row.pk) == "pending"
 
     def test_all_have_the_same_message_id(self, request_row, relay):
         """The connection breaks after the relay has accepted the email, so it is sent again."""
@@ -134,9 +140,8 @@ class TestErrors:
             raise OperationalError("away")
 
         with connection.execute_wrapper(away):
-            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
-            with pytest.raises(OperationalError):
-                later.attempt_delivery(request_id=request_row.pk, is_last=True)
+            for _time in range(10):
+                assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 0
         assert run(request_row.pk) == ("sent", [])
 
     def test_the_time_limit_before_the_email_is_sent_is_retried(self, request_row, relay):
@@ -145,35 +150,34 @@ class TestErrors:
 
         relay.on_data = lambda: time.sleep(0.01)
         with connected(ACE_MESSAGE_SENT, strike):
-            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "pending"
+            assert attempt(request_row.pk) == "pending"
 
     def test_the_time_limit_after_the_email_is_sent_does_not_undo_it(self, request_row, relay):
         struck = []
 
         def strike(execute, sql, params, many, context):
             result = execute(sql, params, many, context)
-            if sql.startswith("UPDATE") and not struck:
+            if sql.startswith("UPDATE") and "sent_to" in sql and not struck:
                 struck.append(sql)
                 raise SoftTimeLimitExceeded
             return result
 
         with connection.execute_wrapper(strike):
-            assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "sent"
+            assert attempt(request_row.pk) == "sent"
         assert (struck != [], UserCreditPathway.objects.get().status, len(relay.messages)) == (True, "sent", 1)
 
     def test_the_next_attempt_has_the_pause_and_the_limits(self, request_row, relay, settings):
         settings.CREDIT_PATHWAYS_CELERY_BACKOFF, settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 100, 77
         relay.replies["RCPT"] = "451 greylisted"
         began = timezone.now()
-        with pytest.raises(Retry):
-            run_first_attempt(request_row.pk)
+        run_first_attempt(request_row.pk, Retry)
         with app.connection() as broker, broker.SimpleQueue("credit_pathways") as queue:
             message = queue.get(block=False)
             queue.clear()
         pause = datetime.fromisoformat(message.headers["eta"]) - began
         assert 50 <= pause.total_seconds() <= 110
         assert (message.headers["retries"], message.headers["timelimit"]) == (1, [107, 77])
-        assert message.payload[0] == [request_row.pk]
+        assert message.payload[0] == [request_row.pk, 1]
 
     def test_a_row_that_fails_just_before_it_is_locked_is_not_sent(self, request_row, relay, monkeypatch):
         progress = FixedRecordSource.progress
@@ -183,7 +187,7 @@ class TestErrors:
             return progress(self, user, program)
 
         monkeypatch.setattr(FixedRecordSource, "progress", fail_first)
-        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert attempt(request_row.pk) == "failed"
         assert relay.messages == []
 
     def test_of_the_host_do_not_reach_celerys_log(self, request_row, relay, monkeypatch, caplog):
@@ -191,14 +195,14 @@ class TestErrors:
             raise ValueError("no grades for Halima")
 
         def away(execute, sql, params, many, context):
-            if "UPDATE" in sql:
+            if "UPDATE" in sql and "status" in sql:
                 raise OperationalError("away")
             return execute(sql, params, many, context)
 
         monkeypatch.setattr(FixedRecordSource, "progress", progress)
-        with connection.execute_wrapper(away), pytest.raises(OperationalError):
-            run(request_row.pk)
-        assert "away" in caplog.text
+        with connection.execute_wrapper(away):
+            run_first_attempt(request_row.pk, Retry)
+        assert f"credit request {request_row.pk}: OperationalError" in caplog.text
         assert "Halima" not in caplog.text
 
     def test_a_broker_that_refuses_the_next_attempt_keeps_this_one(self, request_row, relay, settings, monkeypatch):
@@ -207,10 +211,79 @@ class TestErrors:
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
         monkeypatch.setattr(tasks, "MAX_SLEEP", 0.2)
         began = time.monotonic()
-        with pytest.raises(Reject) as rejection:
-            run_first_attempt(request_row.pk)
+        rejection = run_first_attempt(request_row.pk, Reject)
         assert time.monotonic() - began >= 0.2
-        assert rejection.value.requeue
+        assert rejection.requeue
+        assert UserCreditPathway.objects.get().status == "pending"
+
+
+class TestCopies:
+    """Brokers may deliver a message again: Redis after its visibility timeout, any broker if a worker is lost."""
+
+    @pytest.fixture(autouse=True)
+    def _greylists(self, relay):
+        relay.replies["RCPT"] = "451 greylisted"
+
+    def test_a_copy_of_an_earlier_message_does_nothing(self, request_row, relay):
+        for queued_after in (0, 1):
+            assert later.attempt_delivery(request_id=request_row.pk, queued_after=queued_after) == queued_after + 1
+        for queued_after in (0, 1):
+            assert later.attempt_delivery(request_id=request_row.pk, queued_after=queued_after) is None
+        assert (relay.rcpt_count, attempts_of(request_row.pk)) == (2, 2)
+
+    def test_unless_the_next_attempt_is_overdue(self, request_row, relay):
+        """Redis loses a message that a killed worker had just received."""
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 1
+        UserCreditPathway.objects.update(modified=timezone.now() - timedelta(seconds=61))
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 2
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=1) is None
+        assert (relay.rcpt_count, attempts_of(request_row.pk)) == (2, 2)
+
+    def test_a_copy_waits_for_an_attempt_that_has_not_ended(self, request_row, relay, monkeypatch):
+        """It cannot know whether the worker was killed until the attempt's time is up."""
+        progress, again_after = FixedRecordSource.progress, []
+
+        def receive_a_copy(self, user, program):
+            again_after.append(later.attempt_delivery(request_id=request_row.pk, queued_after=0))
+            return progress(self, user, program)
+
+        monkeypatch.setattr(FixedRecordSource, "progress", receive_a_copy)
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 1
+        assert (again_after, relay.rcpt_count, attempts_of(request_row.pk)) == ([0], 1, 1)
+
+    def test_the_message_of_a_killed_attempt_is_not_stale(self, request_row, relay):
+        UserCreditPathway.objects.update(attempts=1, modified=timezone.now() + timedelta(seconds=60))
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 0
+        UserCreditPathway.objects.update(modified=timezone.now())
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 2
+        assert (relay.rcpt_count, attempts_of(request_row.pk)) == (1, 2)
+
+    def test_an_attempt_that_outlives_its_time_does_not_undo_a_later_one(self, request_row, relay, monkeypatch):
+        progress = FixedRecordSource.progress
+
+        def take_too_long(self, user, program):
+            monkeypatch.undo()
+            UserCreditPathway.objects.update(modified=timezone.now())
+            relay.replies.clear()
+            assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) is None
+            return progress(self, user, program)
+
+        monkeypatch.setattr(FixedRecordSource, "progress", take_too_long)
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 0
+        row = UserCreditPathway.objects.get()
+        assert (row.status, row.attempts, len(relay.messages)) == ("sent", 2, 1)
+
+    @pytest.mark.parametrize("reason", ["", "The email could not be sent (TimeoutError)"])
+    def test_attempts_are_limited_even_if_each_kills_its_worker(self, reason, request_row, relay):
+        UserCreditPathway.objects.update(attempts=4, failure_reason=reason, modified=timezone.now())
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=4) is None
+        row = UserCreditPathway.objects.get()
+        assert (row.status, row.attempts, row.failure_reason) == ("failed", 4, reason or sending.INTERRUPTED)
+        assert relay.rcpt_count == 0
+
+    def test_the_last_attempt_is_not_given_up_while_it_may_be_in_flight(self, request_row):
+        UserCreditPathway.objects.update(attempts=4, modified=timezone.now() + timedelta(seconds=60))
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=3) == 3
         assert UserCreditPathway.objects.get().status == "pending"
 
 
@@ -219,19 +292,19 @@ class TestLock:
     def test_a_duplicate_message_sends_one_email(self, request_row, relay):
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
-        statuses = run_concurrently(2, lambda: later.attempt_delivery(request_id=request_row.pk, is_last=False))
-        assert (sorted(statuses), len(relay.messages)) == (["pending", "sent"], 1)
+        again_after = run_concurrently(2, lambda: later.attempt_delivery(request_id=request_row.pk, queued_after=0))
+        assert (again_after.count(None), again_after.count(0), len(relay.messages)) == (1, 1, 1)
+        assert attempts_of(request_row.pk) == 1
 
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
     def test_giving_up_neither_waits_for_an_email_in_flight_nor_undoes_it(self, request_row, relay):
         in_flight, end = threading.Event(), threading.Event()
         relay.on_data = lambda: (in_flight.set(), end.wait(10))
-        worker = threading.Thread(target=run_concurrently, args=[1, lambda: api.deliver(request_row)])
+        worker = threading.Thread(target=run_concurrently, args=[1, lambda: attempt(request_row.pk)])
         worker.start()
         assert in_flight.wait(10)
-        row = UserCreditPathway.objects.get()
-        assert sending.give_up(row, sending.NOT_QUEUED) is None
-        assert row.status == "pending"
+        assert sending.give_up(request_row, sending.NOT_QUEUED) is None
+        assert request_row.status == "pending"
         end.set()
         worker.join()
         assert (UserCreditPathway.objects.get().status, len(relay.messages)) == ("sent", 1)
@@ -255,6 +328,6 @@ def test_the_log_has_the_id_the_attempt_and_the_pause(request_row, relay, settin
     name = f"credit request {request_row.pk}"
     assert [line.getMessage() for line in caplog.records if line.name.startswith("credit_pathways")] == [
         f"{name}: pending",
-        f"{name}: attempt 1 failed, retrying in 0 s",
+        f"{name}: retrying in 0 s",
         f"{name}: sent",
     ]

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 import credit_pathways
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
+from credit_pathways.throttling import RequestRateThrottle
 from tests import factories
 from tests.support.html import parse
 from tests.support.record_source import NO_RECORD, FixedRecordSource
@@ -162,7 +163,7 @@ class TestRequestCredit:
         ("wait", "words"), [(1, "1 second."), (120, "120 seconds."), (121, "3 minutes."), (86_400, "1 day.")]
     )
     def test_the_flood_guard_shows_when_to_try_again(self, wait, words, client, program, pathway, monkeypatch):
-        monkeypatch.setattr("credit_pathways.views.seconds_to_wait", lambda _request: wait)
+        monkeypatch.setattr(RequestRateThrottle, "seconds_to_wait", lambda _throttle, _request: wait)
         [(_level, text)] = said(client.post(url("request_credit", program), {"pathway": pathway.pk}))
         assert text.replace("\xa0", " ").endswith(f"Nothing was done. Try again in {words}")
 

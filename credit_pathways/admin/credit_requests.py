@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from ..decorators import non_atomic_requests
 from ..delivery.bounce_reasons import explain
 from ..models import ProgramCertRecord, UserCreditPathway
 from . import deliver_again
@@ -84,7 +84,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
         return report_csv_view(request, self, by)
 
-    @transaction.non_atomic_requests  # with ATOMIC_REQUESTS too, a request must be committed before its email is sent
+    @non_atomic_requests
     def deliver_again_view(self, request: HttpRequest) -> HttpResponse:
         return deliver_again.confirmation_view(request, self)
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from .. import api
+from .. import api, database
 from ..delivery import learner_emails, sending
 from ..models import ProgramCertRecord, UserCreditPathway
 from .learner_rows import is_id
@@ -25,8 +25,6 @@ Status = UserCreditPathway.Status
 
 #: The maximum number of requests that can be chosen at once.
 MAX_REQUESTS_PER_ACTION = 100
-#: Seconds after which no further delivery is started, because web servers usually abort a request after about 30.
-MAX_DELIVERY_SECONDS = 15
 
 
 def redirect_to_confirmation(
@@ -69,7 +67,7 @@ def confirmation_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
 def _requests() -> QuerySet[UserCreditPathway]:
     shared = ProgramCertRecord.objects.filter(user=OuterRef("user"), program=OuterRef("program"))
     requests = UserCreditPathway.objects.with_imported().annotate(is_shared=Exists(shared))
-    return requests.select_related("user", "pathway", "program__site").order_by("pk")
+    return database.primary(requests).select_related("user", "pathway", "program__site").order_by("pk")
 
 
 def _reason_not_deliverable(row: Any) -> str:
@@ -89,8 +87,8 @@ def _reason_not_deliverable(row: Any) -> str:
 
 def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None:
     """Deliver the requests one after the other until the time is up, and add a message for each."""
-    deadline = time.monotonic() + MAX_DELIVERY_SECONDS
-    with learner_emails.held_back(MAX_DELIVERY_SECONDS):
+    deadline = time.monotonic() + sending.MAX_DELIVERY_SECONDS
+    with learner_emails.held_back(sending.MAX_DELIVERY_SECONDS):
         for pk in ids:
             if time.monotonic() > deadline:
                 level, outcome = messages.WARNING, _("not tried: the mail server is slow. Choose it again.")

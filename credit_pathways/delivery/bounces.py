@@ -3,13 +3,15 @@
 import logging
 import re
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 
+from .. import database
 from ..models import Learner, UserCreditPathway
 from ..records import email_address
 from ..sanitize import one_line
-from . import learner_emails, sending
+from . import learner_emails
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +27,23 @@ def record_bounce(*, request_id: int, reason: str, at: datetime | None = None) -
     it. ``at`` is an aware datetime and defaults to now. Return whether the bounce was recorded: ``False`` if the
     request does not exist, was never sent, or has already bounced.
     """
-    rows = UserCreditPathway.objects.filter(pk=request_id)
-    with sending.row_lock(durable=False):
-        # Waits for the delivery, because a report can be quicker than its end.
-        credit_request = rows.select_for_update().first()
-        if credit_request is None:
-            return False
-        sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
-        # Not ``modified``, which is the time of sending.
-        values = {"bounced_at": at or timezone.now(), "bounce_reason": _storable(reason or "", credit_request.user)}
-        if not sent.update(**values):
-            return False
-    log.warning("credit request %s: bounced", request_id)
-    learner_emails.tell(request_id, learner_emails.Event.BOUNCED)
-    return True
+    record = partial(_record_bounce, request_id, reason or "", at or timezone.now())
+    is_recorded = database.retry_once(record, atomic=database.has_row_locks())
+    if is_recorded:
+        log.warning("credit request %s: bounced", request_id)
+        learner_emails.tell(request_id, learner_emails.Event.BOUNCED)
+    return is_recorded
+
+
+def _record_bounce(request_id: int, reason: str, at: datetime) -> bool:
+    rows = database.primary(UserCreditPathway.objects.filter(pk=request_id))
+    # Waits for the delivery, because a report can be quicker than its end.
+    credit_request = rows.select_for_update().first()
+    if credit_request is None:
+        return False
+    sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
+    # Not ``modified``, which is the time of sending.
+    return bool(sent.update(bounced_at=at, bounce_reason=_storable(reason, credit_request.user)))
 
 
 def _storable(reason: str, learner: Learner) -> str:

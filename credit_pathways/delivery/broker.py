@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from .. import conf
+from .. import conf, database
 from ..models import UserCreditPathway
 from . import sending
 
@@ -32,20 +32,12 @@ def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
     is_available = True
     for credit_request in credit_requests:
         name = f"credit request {credit_request.pk}"
-        is_available = is_available and publish(TASK, name, credit_request.pk)
+        is_available = is_available and publish(TASK, name, credit_request.pk, credit_request.attempts)
         if not is_available:
-            _fail(credit_request)
+            sending.fail(credit_request, sending.NOT_QUEUED)
         elif import_string(TASK).app.conf.task_always_eager:
-            credit_request.refresh_from_db(fields=["status", "modified", "sent_to", "attempts", "failure_reason"])
-
-
-def _fail(credit_request: UserCreditPathway) -> None:
-    """Fail the request. If not even that can be saved, at least tell the learner, who is waiting for the response."""
-    try:
-        sending.give_up(credit_request, sending.NOT_QUEUED)
-    except Exception as error:  # noqa: BLE001  the database is unavailable too, or the row is gone
-        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        credit_request.status = UserCreditPathway.Status.FAILED
+            names = ["status", "modified", "sent_to", "attempts", "failure_reason"]
+            credit_request.refresh_from_db(using=database.alias(), fields=names)
 
 
 def publish(task: str, name: str, *args: int | str) -> bool:

@@ -4,60 +4,91 @@ import logging
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 
-from django.db import connection, router
 from django.utils import timezone
 
+from .. import conf, database
 from ..models import UserCreditPathway, UserCreditPathwayQuerySet
+from ..records import current_record
 from . import learner_emails, sending
 
 log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
 
-#: How long a claimed request is left to the process that claimed it: longer than a mail server takes to respond.
-CLAIM_TIME = timedelta(minutes=10)
 
-
-def attempt_delivery(*, request_id: int, is_last: bool) -> Status | None:
+def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
     """
-    Try once to deliver a pending request, and return its status; ``None`` if no such request is pending.
+    Make a worker's attempt to deliver a pending request, because of a message that was queued after so many attempts.
 
     If the email was not sent, for whatever reason, the request stays pending, or fails if this was the last attempt.
-
-    Raises:
-        django.db.Error: not even the failure of the last attempt could be recorded.
+    Return after how many attempts the next message is to be queued; ``None`` if there is nothing left to do.
     """
-    on_failure = Status.FAILED if is_last else Status.PENDING
     try:
-        return _deliver(request_id, on_failure)
+        credit_request = _with_related(UserCreditPathway.objects.pending()).filter(pk=request_id).first()
+        if credit_request is None or _is_stale(credit_request, queued_after):
+            log.info("credit request %s: nothing to do", request_id)
+            return None
+        if _deliver_or_give_up(credit_request, on_failure=Status.PENDING) is None:
+            log.info("credit request %s: another process is delivering it", request_id)
+            return queued_after
     except Exception as error:  # noqa: BLE001  from the database, or a time limit
-        log.warning("credit request %s: %s", request_id, type(error).__name__)
-        failure_reason = sending.with_error(sending.NOT_SENT, error)
-    # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
-    connection.close_if_unusable_or_obsolete()
-    if is_last:
-        credit_request = UserCreditPathway(pk=request_id)
-        learner_emails.after_delivery(credit_request, sending.give_up(credit_request, failure_reason))
-        return Status(credit_request.status)
-    return on_failure
+        _handle(request_id, error)
+        return queued_after
+    return credit_request.attempts if credit_request.status == Status.PENDING else None
 
 
-def _deliver(request_id: int, on_failure: Status) -> Status | None:
-    # A replica may not have the row yet.
-    pending = UserCreditPathway.objects.using(router.db_for_write(UserCreditPathway)).pending()
-    credit_request = pending.select_related("user", "pathway", "program__site").filter(pk=request_id).first()
-    if credit_request is None:
-        log.info("credit request %s: not pending", request_id)
+def _with_related(requests: UserCreditPathwayQuerySet) -> UserCreditPathwayQuerySet:
+    """Return ``requests`` with all that their emails need."""
+    return database.primary(requests).select_related("user", "pathway", "program__site")
+
+
+def _is_stale(credit_request: UserCreditPathway, queued_after: int) -> bool:
+    """
+    Return whether a later message takes care of the request.
+
+    An attempt whose outcome is unknown has no later message yet: its process may have been killed. A later message that
+    is overdue may be lost, which Redis does to one that a killed worker had just received.
+    """
+    pause = timedelta(seconds=conf.celery_pause(credit_request.attempts))
+    is_overdue = credit_request.modified + pause < timezone.now()
+    return credit_request.attempts > queued_after and not (sending.is_unfinished(credit_request) or is_overdue)
+
+
+def _deliver_or_give_up(credit_request: UserCreditPathway, *, on_failure: Status) -> sending.Change | None:
+    """
+    Make an attempt, unless there were enough, and tell the learner what changed.
+
+    There are too many if each attempt kills its process (promise 5). The result is that of ``sending.send``.
+    """
+    attempts_left = conf.celery_attempts() - credit_request.attempts
+    if attempts_left > 0:
+        on_failure = on_failure if attempts_left > 1 else Status.FAILED
+        return _deliver(credit_request, [Status.PENDING], on_failure)
+    if sending.is_being_delivered(credit_request):
         return None
-    return deliver(credit_request, from_statuses=[Status.PENDING], on_failure=on_failure)
-
-
-def deliver(
-    credit_request: UserCreditPathway, *, from_statuses: Collection[Status], on_failure: Status = Status.FAILED
-) -> Status:
-    """Try once to deliver a request, tell its learner what changed, and return the status; see ``sending.send``."""
-    change = sending.send_current(credit_request, from_statuses=from_statuses, on_failure=on_failure)
+    change = sending.give_up(credit_request, credit_request.failure_reason or sending.INTERRUPTED)
     learner_emails.after_delivery(credit_request, change)
+    return change
+
+
+def _deliver(
+    credit_request: UserCreditPathway, from_statuses: Collection[Status], on_failure: Status
+) -> sending.Change | None:
+    change = sending.send(
+        credit_request, lambda: current_record(credit_request), from_statuses=from_statuses, on_failure=on_failure
+    )
+    learner_emails.after_delivery(credit_request, change)
+    return change
+
+
+def deliver(credit_request: UserCreditPathway) -> Status:
+    """Try once to deliver a request that was never sent, as it is now; see ``api.deliver``."""
+    try:
+        credit_request.refresh_from_db(from_queryset=_with_related(UserCreditPathway.objects.deliverable()))
+    except UserCreditPathway.DoesNotExist:
+        sending.read_status(credit_request)
+    else:
+        _deliver(credit_request, UserCreditPathway.UNSENT, Status.FAILED)
     return Status(credit_request.status)
 
 
@@ -65,20 +96,30 @@ def overdue_requests(*, older_than: timedelta) -> UserCreditPathwayQuerySet:
     """
     Return the requests that have been pending for longer: their process was killed, or the queue lost them.
 
-    A request that ``deliver_pending`` is delivering is not among them.
+    A request that is being delivered is not among them. Those that may kill this process too come last.
     """
     now = timezone.now()
-    return UserCreditPathway.objects.pending().filter(created__lt=now - older_than, modified__lte=now).order_by("pk")
+    requests = UserCreditPathway.objects.pending().filter(created__lt=now - older_than, modified__lte=now)
+    return database.primary(requests).order_by("attempts", "pk")
 
 
 def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
     """
     Try once to deliver each request that has been pending for longer, and yield it when that is done.
 
-    Two processes may do this at the same time: each claims a request first, with a future ``modified``.
+    Two processes may do this at the same time: an attempt claims its request.
     """
     for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
-        unclaimed = overdue_requests(older_than=older_than).filter(pk=request_id)
-        if unclaimed.update(modified=timezone.now() + CLAIM_TIME):
-            attempt_delivery(request_id=request_id, is_last=True)
-            yield from UserCreditPathway.objects.filter(pk=request_id)
+        try:
+            credit_request = _with_related(overdue_requests(older_than=older_than)).filter(pk=request_id).first()
+            change = credit_request and _deliver_or_give_up(credit_request, on_failure=Status.FAILED)
+        except Exception as error:  # noqa: BLE001  from the database
+            _handle(request_id, error)
+        else:
+            yield from [credit_request] if credit_request and change else []
+
+
+def _handle(request_id: int, error: Exception) -> None:
+    """Log an error, and let the next request have a new connection if this one is broken."""
+    log.warning("credit request %s: %s", request_id, type(error).__name__)
+    database.connection().close_if_unusable_or_obsolete()

@@ -18,19 +18,20 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import router, transaction
+from django.db import transaction
 from django.utils import translation
 from edx_ace.recipient import Recipient
 
-from .. import conf
+from .. import conf, database
 from ..links import receipt_url
-from ..models import UserCreditPathway
+from ..models import UserCreditPathway, UserCreditPathwayQuerySet
 from ..records import email_address, record_source, site_configuration
 from ..sanitize import one_line
 from . import broker
 from .bounce_reasons import explain
+from .handover import describe, hand_over
 from .message import CreditRequestMessage, header_text, is_header_address, message_id
-from .sending import Change, describe, hand_over
+from .sending import Change
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,6 @@ class Event(StrEnum):
         return credit_request.status == self.value and credit_request.bounced_at is None
 
 
-#: Whether an email to a learner is being handed over.
-_is_handing_over: ContextVar[bool] = ContextVar("is_handing_over", default=False)
-
 #: The events of each value of ``CREDIT_PATHWAYS_LEARNER_EMAILS``.
 EVENTS = {"all": set(Event), "failures": {Event.FAILED, Event.BOUNCED}, "none": set()}
 
@@ -72,7 +70,7 @@ def after_delivery(credit_request: UserCreditPathway, change: Change | None) -> 
 def tell(request_id: int, event: Event) -> None:
     """Email the learner about ``event`` after commit, if the settings say so."""
     if event in EVENTS.get(str(conf.learner_emails()), ()):
-        transaction.on_commit(partial(_send_or_queue, request_id, event))
+        transaction.on_commit(partial(_send_or_queue, request_id, event), using=database.alias())
 
 
 @contextmanager
@@ -99,11 +97,42 @@ def held_back(max_seconds: float = math.inf) -> Iterator[None]:
 def _send_or_queue(request_id: int, event: Event) -> None:
     waiting = _held_back.get()
     if conf.delivery() == "celery":
-        broker.publish(broker.LEARNER_EMAIL_TASK, log_name(request_id, event), request_id, event)
+        _queue(request_id, event)
     elif waiting is not None:
         waiting.append((request_id, event))
     else:
         send(request_id, event)
+
+
+def _queue(request_id: int, event: Event) -> None:
+    name = log_name(request_id, event)
+    try:
+        attempts = _rows(request_id).values_list("learner_email_attempts", flat=True).get()
+    except Exception as error:  # noqa: BLE001  of the database, or the row is gone
+        log.warning("%s: not queued: %s", name, type(error).__name__)
+    else:
+        broker.publish(broker.LEARNER_EMAIL_TASK, name, request_id, event, attempts)
+
+
+def _rows(request_id: int) -> UserCreditPathwayQuerySet:
+    # A replica may not have the outcome yet.
+    return database.primary(UserCreditPathway.objects.filter(pk=request_id))
+
+
+def attempt(request_id: int, event: Event, *, queued_after: int) -> bool:
+    """
+    Make a worker's attempt, because of a message that was queued after so many attempts.
+
+    Copies of the message, which brokers may deliver later, do nothing. Return whether nothing is left to do.
+    """
+    rows = _rows(request_id).filter(learner_email_attempts__lte=queued_after)
+    try:
+        is_first = database.retry_once(lambda: rows.update(learner_email_attempts=queued_after + 1), atomic=False)
+    except Exception as error:  # noqa: BLE001  of the database
+        log.warning("%s: not sent: %s", log_name(request_id, event), type(error).__name__)
+        database.connection().close_if_unusable_or_obsolete()
+        return False
+    return send(request_id, event) if is_first else True
 
 
 def send(request_id: int, event: Event) -> bool:
@@ -114,7 +143,7 @@ def send(request_id: int, event: Event) -> bool:
         if credit_request is None:
             return True
         message = _message(credit_request, event)
-        was_sent = _hand_over(message)
+        was_sent = hand_over(message)
         detail = describe(message.error) if message.error else "no email channel accepted it"
     except Exception as error:  # noqa: BLE001  of the host, the mail server, or the database
         was_sent, detail = False, describe(error)
@@ -132,9 +161,7 @@ def log_name(request_id: int, event: Event) -> str:
 
 def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
     """Return the request, or ``None`` if the email would no longer be true or the learner cannot get it."""
-    # A replica may not have the outcome yet.
-    requests = UserCreditPathway.objects.using(router.db_for_write(UserCreditPathway))
-    credit_request = requests.select_related("user", "pathway__site", "program").filter(pk=request_id).first()
+    credit_request = _rows(request_id).select_related("user", "pathway__site", "program").first()
     if credit_request is None or not event.is_true_of(credit_request):
         return None
     if credit_request.user.is_active and is_header_address(email_address(credit_request.user)):
@@ -176,19 +203,3 @@ def _context(credit_request: UserCreditPathway, event: Event) -> dict[str, Any]:
         "next_steps_url": pathway.next_steps_url,
         "receipt_url": receipt_url(pathway.site, credit_request),
     }
-
-
-def _hand_over(message: CreditRequestMessage) -> bool:
-    token = _is_handing_over.set(True)
-    try:
-        return hand_over(message)
-    finally:
-        _is_handing_over.reset(token)
-
-
-def _may_be_logged(record: logging.LogRecord) -> bool:
-    """Keep the mail server's reply, which edx-ace logs, out of the log, because it may name the learner's address."""
-    return not _is_handing_over.get()
-
-
-logging.getLogger("edx_ace.channel.django_email").addFilter(_may_be_logged)

@@ -1,28 +1,33 @@
 """
 One attempt to send the email of a credit request, and a truthful record of its outcome.
 
-Where the database can, the row stays locked while its email is in flight, so that two deliveries cannot both send it.
-The outcome is recorded even if that transaction is lost: the host's code runs in it, a slow mail server may outlast the
-database's timeout, and Celery's time limit may strike.
+1. The attempt is counted and the row claimed, before anything that could kill the process.
+2. The record is read, which is the host's code.
+3. Where the database can, the row is locked while its email is in flight.
+4. The outcome is recorded, even if that transaction is lost: the host's code runs in it, a slow mail server may outlast
+   the database's timeout, and Celery's time limit may strike.
+
+Of two attempts at once, one sends the email: the other finds the row claimed, then locked, then sent. A claim ends with
+its attempt or, if the process was killed, when the attempt's time is up (ADR 0022).
 """
 
 import logging
-from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_noop
-from edx_ace import ace
-from edx_ace.channel import Channel, ChannelType
-from edx_ace.signals import ACE_MESSAGE_SENT
 
-from ..models import ImportedRow, ProgramCertRecord, UserCreditPathway
-from ..records import ProgramRecord, current_record
-from .message import CreditRequestMessage, credit_request_message
+from .. import conf, database
+from ..models import ProgramCertRecord, UserCreditPathway, UserCreditPathwayQuerySet
+from ..records import ProgramRecord
+from .handover import describe, hand_over
+from .message import credit_request_message
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +43,23 @@ NO_CHANNEL = gettext_noop(
 )
 NOT_SENT = gettext_noop("The email could not be sent")
 NOT_QUEUED = gettext_noop("The request could not be queued")
+NOT_STARTED = gettext_noop("The mail server is slow, and there was no time left for this email")
+INTERRUPTED = gettext_noop("Every attempt was interrupted")
 RETIRED = gettext_noop("The learner was retired")
+
+#: Seconds after which no further email is started while a person waits: web servers usually abort a request after 30.
+MAX_DELIVERY_SECONDS = 15
 
 
 class LockedRow(NamedTuple):
     """What the database says about a credit request while its row is locked."""
 
     status: str
-    program_id: int | None
-    is_imported: bool
+    attempts: int
     #: Whether the learner's account is active.
     is_active: bool
     #: Whether the record is still shared by the link that the email would contain.
     is_shared: bool
-
-    def may_be_sent(self, from_statuses: Collection[Status]) -> bool:
-        return self.status in from_statuses and self.program_id is not None and not self.is_imported
 
 
 class Outcome(NamedTuple):
@@ -73,66 +79,70 @@ class Change(NamedTuple):
 
 def send(
     credit_request: UserCreditPathway,
-    record: ProgramRecord | None,
+    read_record: Callable[[], ProgramRecord | None],
     *,
     from_statuses: Collection[Status],
     on_failure: Status = Status.FAILED,
 ) -> Change | None:
     """
-    Send the email of a credit request, and record the outcome, also in ``credit_request``.
+    Try once to send the email of a deliverable credit request, and record the outcome, also in ``credit_request``.
 
-    Only a request with one of ``from_statuses`` is sent. Any other is left as it is, and so are requests without a
-    program, imported requests, and a request that another process is delivering, which counts as pending: then the
-    result is ``None``. If the email was not sent, the status becomes ``on_failure``. If there is nothing to send (see
-    ``_obstacle``), the request fails, because a later attempt would not change that.
+    If the email was not sent, which includes an error of ``read_record``, the status becomes ``on_failure``. If there
+    is nothing to send (see ``_obstacle``), the request fails, because a later attempt would not change that. The result
+    is ``None``, and the row is left as it is, if its status is not one of ``from_statuses``, or if another process is
+    delivering it, which counts as pending.
 
     Raises:
         RuntimeError: called inside a transaction, where the row may not be committed yet (promise 1). Not on SQLite,
             which is not locked here because its only lock would stop all other writers.
     """
-    row, outcome = None, None
-    try:
-        with row_lock():
-            row = _lock(credit_request, record)
-            if row and row.may_be_sent(from_statuses):
-                outcome = _attempt(credit_request, record, row, on_failure)
-                _record_attempt(credit_request, outcome)
-    except Exception:
-        if outcome is None:
-            raise
-        _record_attempt(credit_request, outcome)
-    return Change(row.status, outcome.status) if row and outcome else None
+    before = credit_request.status
+    outcome = None
+    if _start(credit_request, from_statuses):
+        attempt = _Attempt(credit_request, from_statuses, on_failure)
+        attempt.read(read_record)
+        outcome = attempt.send()
+    if outcome is None:
+        credit_request.status = Status.PENDING
+        return None
+    return Change(before, outcome.status)
 
 
-def send_current(
-    credit_request: UserCreditPathway, *, from_statuses: Collection[Status], on_failure: Status = Status.FAILED
-) -> Change | None:
-    """Send the email with the record as it is now; see ``send``. An error of the record source is a failed attempt."""
-    try:
-        record = current_record(credit_request)
-    except Exception as error:  # noqa: BLE001  the host's
-        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        outcome = Outcome(on_failure, with_error(NOT_SENT, error))
-    else:
-        return send(credit_request, record, from_statuses=from_statuses, on_failure=on_failure)
-    # Not inside the except block: a new error must not carry the host's, which may contain the learner's name.
-    connection.close_if_unusable_or_obsolete()
-    with row_lock():
-        row = _lock(credit_request)
-        if row is None or not row.may_be_sent(from_statuses):
-            return None
-        _record_attempt(credit_request, outcome)
-        return Change(row.status, outcome.status)
+def is_being_delivered(credit_request: UserCreditPathway) -> bool:
+    """Return whether an attempt was started that has not ended, and whose time is not up."""
+    return is_unfinished(credit_request) and credit_request.modified > timezone.now()
+
+
+def is_unfinished(credit_request: UserCreditPathway) -> bool:
+    """Return whether the outcome of the last attempt is unknown: it has not ended, or its process was killed."""
+    return credit_request.attempts > 0 and not credit_request.failure_reason
 
 
 def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Change | None:
-    """Mark a pending request as failed. Return ``None`` if it is not pending, or another process is delivering it."""
-    with row_lock(durable=False):
-        row = _lock(credit_request)
-        if row is None or row.status != Status.PENDING or row.is_imported:
-            return None
-        _record(credit_request, Outcome(Status.FAILED, failure_reason))
+    """Mark a pending request as failed. Return ``None`` if it is not pending, or an attempt was started meanwhile."""
+    record = partial(_record, credit_request, Outcome(Status.FAILED, failure_reason), [Status.PENDING])
+    # MySQL and MariaDB would wait for the row's lock before they see that it has changed.
+    is_unchanged = database.primary(_rows(credit_request, [Status.PENDING])).exists()
+    if is_unchanged and database.retry_once(record, atomic=False):
         return Change(Status.PENDING, Status.FAILED)
+    read_status(credit_request)
+    return None
+
+
+def read_status(credit_request: UserCreditPathway) -> None:
+    """Read the status again. A request that is gone counts as pending."""
+    rows = database.primary(UserCreditPathway.objects.filter(pk=credit_request.pk))
+    credit_request.status = rows.values_list("status", flat=True).first() or Status.PENDING
+
+
+def fail(credit_request: UserCreditPathway, failure_reason: str) -> None:
+    """Give up. If not even that can be saved, at least tell the learner, who is waiting for the response."""
+    try:
+        database.connection().close_if_unusable_or_obsolete()
+        give_up(credit_request, failure_reason)
+    except Exception as error:  # noqa: BLE001  the database is unavailable
+        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+        credit_request.status = Status.FAILED
 
 
 def with_error(failure_reason: str, error: BaseException) -> str:
@@ -140,121 +150,128 @@ def with_error(failure_reason: str, error: BaseException) -> str:
     return f"{failure_reason} ({describe(error)})"
 
 
-def describe(error: BaseException) -> str:
-    """
-    Return the class of ``error``, and the code of an SMTP server's reply.
-
-    The text of an error may contain the learner's name or address.
-    """
-    cause: Any = error.__cause__ or error  # edx-ace raises an error of its own from the mail server's
-    try:
-        [(code, _text)] = cause.recipients.values()  # of SMTPRecipientsRefused
-    except (AttributeError, TypeError, ValueError):
-        code = getattr(cause, "smtp_code", "")
-    return f"{type(cause).__name__} {code if isinstance(code, int) else ''}".strip()[:100]
-
-
-def row_lock(*, durable: bool = True) -> AbstractContextManager[Any]:
-    """Return a transaction in which rows can be locked. SQLite has none: its only lock stops all other writers."""
-    return transaction.atomic(durable=durable) if connection.features.has_select_for_update else nullcontext()
+def _start(credit_request: UserCreditPathway, from_statuses: Collection[Status]) -> bool:
+    """Count an attempt and claim the row, unless another process has done so since the row was read."""
+    if is_being_delivered(credit_request):
+        return False
+    claim = {
+        "attempts": credit_request.attempts + 1,
+        "failure_reason": "",
+        "modified": timezone.now() + timedelta(seconds=conf.celery_time_limit()),
+    }
+    rows = _rows(credit_request, from_statuses)
+    return database.retry_once(lambda: _update(credit_request, rows, claim), durable=database.has_row_locks())
 
 
-def _lock(credit_request: UserCreditPathway, record: ProgramRecord | None = None) -> LockedRow | None:
-    """
-    Lock the row of a credit request, and copy its status to ``credit_request``; ``None`` if the row is locked or gone.
-
-    A row that is locked counts as pending: the other process is sending the email, and this one never waits for it.
-    The query uses the primary key alone, because two deliveries that reach the same row through different indexes can
-    deadlock.
-    """
-    shared_records = [record.shared_record.pk] if record and record.shared_record else []
-    link = ProgramCertRecord.objects.filter(pk__in=shared_records)
-    # A subquery, because a join would lock the user's row too.
-    active_user = get_user_model()._default_manager.filter(pk=OuterRef("user"), is_active=True)
-    skip_locked = connection.features.has_select_for_update_skip_locked
-    rows = UserCreditPathway.objects.select_for_update(skip_locked=skip_locked).filter(pk=credit_request.pk)
-    values = rows.values_list("status", "program_id", ImportedRow.of_request(), Exists(active_user), Exists(link))
-    row = next((LockedRow(*row) for row in values), None)
-    credit_request.status = row.status if row else Status.PENDING
-    return row
+def _rows(credit_request: UserCreditPathway, from_statuses: Collection[Status]) -> UserCreditPathwayQuerySet:
+    """Return the row, unless its status is another one, or another attempt was started since it was read."""
+    rows = UserCreditPathway.objects.filter(pk=credit_request.pk, attempts=credit_request.attempts)
+    return rows.filter(status__in=from_statuses)
 
 
-def _record_attempt(credit_request: UserCreditPathway, outcome: Outcome) -> None:
-    _record(credit_request, outcome, attempts=F("attempts") + 1)
-    credit_request.attempts += 1
-
-
-def _record(credit_request: UserCreditPathway, outcome: Outcome, **values: Any) -> None:
-    """
-    Save and log the outcome. Never overwrite ``sent`` with anything else.
-
-    The ``modified`` of a row that stays pending is not saved, because ``deliver_pending`` may have claimed the row.
-    """
-    values.update(failure_reason=outcome.failure_reason)
-    if outcome.status != Status.PENDING:
-        credit_request.modified = timezone.now()
-        values.update(status=outcome.status, modified=credit_request.modified)
-    if outcome.status == Status.SENT:
-        values.update(sent_to=outcome.sent_to)
-    row = UserCreditPathway.objects.filter(pk=credit_request.pk)
-    row = row if outcome.status == Status.SENT else row.exclude(status=Status.SENT)
-    row.update(**values)
-    for name, value in outcome._asdict().items():
+def _update(credit_request: UserCreditPathway, rows: UserCreditPathwayQuerySet, values: dict[str, Any]) -> bool:
+    """Update the row and, if it is among ``rows``, ``credit_request``. Return whether it is."""
+    is_updated = bool(rows.update(**values))
+    for name, value in values.items() if is_updated else ():
         setattr(credit_request, name, value)
-    level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
-    log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
+    return is_updated
 
 
-def _attempt(
-    credit_request: UserCreditPathway, record: ProgramRecord | None, row: LockedRow, on_failure: Status
-) -> Outcome:
-    obstacle = _obstacle(credit_request, record, row)
-    if obstacle or record is None:
-        return Outcome(Status.FAILED, obstacle)
-    try:
-        message = credit_request_message(credit_request, record)
-        was_sent = hand_over(message)
-    except Exception as error:  # noqa: BLE001  whatever went wrong, the email was not sent
-        # The error's text may contain the learner's name or address. Its type does not.
-        log.warning("credit request %s: not sent: %s", credit_request.pk, type(error).__name__)
-        return Outcome(on_failure, with_error(NOT_SENT, error))
-    if was_sent:
-        return Outcome(Status.SENT, sent_to=credit_request.pathway.email)
-    return Outcome(on_failure, with_error(NOT_SENT, message.error) if message.error else NO_CHANNEL)
+def _record(credit_request: UserCreditPathway, outcome: Outcome, from_statuses: Collection[Status]) -> bool:
+    """Save and log the outcome, and return whether it was saved: ``sent`` always is, and never overwritten."""
+    rows = _rows(credit_request, from_statuses)
+    values = {"status": outcome.status, "failure_reason": outcome.failure_reason, "modified": timezone.now()}
+    if outcome.status == Status.SENT:
+        rows = UserCreditPathway.objects.filter(pk=credit_request.pk)
+        values["sent_to"] = outcome.sent_to
+    is_recorded = _update(credit_request, rows, values)
+    if is_recorded:
+        level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
+        log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
+    return is_recorded
 
 
-def _obstacle(credit_request: UserCreditPathway, record: ProgramRecord | None, row: LockedRow) -> str:
-    """Return why there is nothing to send, or ``""``."""
-    if not row.is_active:
-        return INACTIVE
-    if record is None:
-        return NO_RECORD
-    if not row.is_shared:
-        return NOT_SHARED
-    # Django reports an email without recipients as sent.
-    return "" if credit_request.pathway.email else NO_ADDRESS
+@dataclass
+class _Attempt:
+    """An attempt that was started."""
 
+    credit_request: UserCreditPathway
+    from_statuses: Collection[Status]
+    on_failure: Status
+    record: ProgramRecord | None = None
+    outcome: Outcome | None = None
 
-def hand_over(message: CreditRequestMessage) -> bool:
-    """
-    Send ``message`` and return whether edx-ace reported that an email channel accepted this message (ADR 0002).
+    def read(self, read_record: Callable[[], ProgramRecord | None]) -> None:
+        try:
+            self.record = read_record()
+        except Exception as error:  # noqa: BLE001  the host's
+            log.warning("credit request %s: %s", self.credit_request.pk, type(error).__name__)
+            self.outcome = Outcome(self.on_failure, with_error(NOT_SENT, error))
+            database.connection().close_if_unusable_or_obsolete()
 
-    ``ace.send()`` always returns ``None`` and swallows most errors.
-    """
-    reports: list[Channel] = []
+    def send(self) -> Outcome | None:
+        """Send the email, and return the recorded outcome; ``None`` if another process is delivering the request."""
+        try:
+            database.retry_once(self._send_locked, atomic=database.has_row_locks(), durable=True)
+        except Exception:
+            if self.outcome is None:
+                raise
+            database.connection().close_if_unusable_or_obsolete()
+            database.retry_once(self._record, atomic=False)
+        return self.outcome
 
-    def listen(sender: Channel, message: dict[str, Any], **kwargs: Any) -> None:
-        if message["uuid"] == uuid and sender.channel_type == ChannelType.EMAIL:
-            reports.append(sender)
+    def _send_locked(self) -> None:
+        row = self._lock()
+        is_own = row and row.status in self.from_statuses and row.attempts == self.credit_request.attempts
+        # Known if another transaction got in the way of recording it.
+        if self.outcome is None and row and is_own:
+            self.outcome = self._send(row)
+        if self.outcome:
+            self._record()
 
-    uuid = str(message.uuid)
-    ACE_MESSAGE_SENT.connect(listen, weak=False)
-    try:
-        ace.send(message)
-    except Exception as error:
-        if not reports:
-            raise
-        log.warning("message %s was sent before %s was raised", uuid, type(error).__name__)
-    finally:
-        ACE_MESSAGE_SENT.disconnect(listen)
-    return bool(reports)
+    def _lock(self) -> LockedRow | None:
+        """
+        Lock the row; ``None`` if it is locked or gone.
+
+        If it is locked, the other process is sending the email, and this one never waits for it. The query uses the
+        primary key alone, because two deliveries that reach the same row through different indexes can deadlock.
+        """
+        shared_records = [self.record.shared_record.pk] if self.record and self.record.shared_record else []
+        link = ProgramCertRecord.objects.filter(pk__in=shared_records)
+        # A subquery, because a join would lock the user's row too.
+        active_user = get_user_model()._default_manager.filter(pk=OuterRef("user"), is_active=True)
+        skip_locked = database.connection().features.has_select_for_update_skip_locked
+        rows = database.primary(UserCreditPathway.objects.select_for_update(skip_locked=skip_locked))
+        values = rows.values_list("status", "attempts", Exists(active_user), Exists(link))
+        return next((LockedRow(*row) for row in values.filter(pk=self.credit_request.pk)), None)
+
+    def _record(self) -> None:
+        assert self.outcome
+        if not _record(self.credit_request, self.outcome, self.from_statuses):
+            self.outcome = None
+
+    def _send(self, row: LockedRow) -> Outcome:
+        obstacle = self._obstacle(row)
+        if obstacle or self.record is None:
+            return Outcome(Status.FAILED, obstacle)
+        try:
+            message = credit_request_message(self.credit_request, self.record)
+            was_sent = hand_over(message)
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the email was not sent
+            # The error's text may contain the learner's name or address. Its type does not.
+            log.warning("credit request %s: not sent: %s", self.credit_request.pk, type(error).__name__)
+            return Outcome(self.on_failure, with_error(NOT_SENT, error))
+        if was_sent:
+            return Outcome(Status.SENT, sent_to=self.credit_request.pathway.email)
+        return Outcome(self.on_failure, with_error(NOT_SENT, message.error) if message.error else NO_CHANNEL)
+
+    def _obstacle(self, row: LockedRow) -> str:
+        """Return why there is nothing to send, or ``""``."""
+        if not row.is_active:
+            return INACTIVE
+        if self.record is None:
+            return NO_RECORD
+        if not row.is_shared:
+            return NOT_SHARED
+        # Django reports an email without recipients as sent.
+        return "" if self.credit_request.pathway.email else NO_ADDRESS

@@ -62,6 +62,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='usercreditpathway',
+            name='learner_email_attempts',
+            field=models.PositiveIntegerField(default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name='usercreditpathway',
             name='sent_to',
             field=models.EmailField(blank=True, max_length=254, verbose_name='sent to'),
         ),

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
@@ -20,9 +19,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from .. import api
-from ..decorators import unlisted_and_uncached
+from ..decorators import non_atomic_requests, unlisted_and_uncached
 from ..links import public_record_url
-from ..models import Learner, Pathway, UserCreditPathway
+from ..models import Learner, Pathway, ProgramCertRecord, UserCreditPathway
 from ..records import ProgramRecord
 from ..shortcuts import (
     get_learner_or_404,
@@ -62,6 +61,7 @@ class JSONView(APIView):
             self.check_username(username)
 
 
+@method_decorator(non_atomic_requests, name="dispatch")
 class JSONActionView(JSONView):
     """Something learners do about their own records. The body names the learner."""
 
@@ -76,8 +76,6 @@ class JSONActionView(JSONView):
         return serializer.validated_data
 
 
-# Without ATOMIC_REQUESTS, because emails are sent after commit and the response says whether they were.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class SendView(JSONActionView):
     """Request credit through one pathway."""
 
@@ -115,9 +113,16 @@ class ShareView(JSONActionView):
         """Return the public link, with status 201 if it was created now and 200 if the record was already shared."""
         self.get_validated_data()
         record = get_record_or_404(request, uuid)
-        shared_record = record.shared_record or api.share_record(user=record.user, program=record.program)
+        shared_record = record.shared_record or _share(record)
         url = public_record_url(record.program.site, shared_record)
         return Response({"url": url}, status=200 if record.shared_record else 201)
+
+
+def _share(record: ProgramRecord) -> ProgramCertRecord:
+    try:
+        return api.share_record(user=record.user, program=record.program)
+    except ProgramCertRecord.DoesNotExist:
+        raise NotFound("You cannot share this record.") from None
 
 
 class ProgramRecordListView(JSONView):
@@ -228,8 +233,7 @@ class MayRetireLearners(BasePermission):
         return request.user.has_perm("credit_pathways.retire_learner")
 
 
-# Without ATOMIC_REQUESTS, so that the links are dead before a delivery can read them again.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(non_atomic_requests, name="dispatch")
 class RetireLearnerView(JSONView):
     """For the retirement pipeline of Open edX, before it replaces the username."""
 

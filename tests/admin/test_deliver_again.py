@@ -7,6 +7,7 @@ from django.test import Client
 
 from credit_pathways import api
 from credit_pathways.admin import deliver_again
+from credit_pathways.delivery import sending
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.html import Page
@@ -181,7 +182,7 @@ def test_atomic_requests_does_not_apply_to_this_view(staff, make, relay, monkeyp
 
 
 def test_no_delivery_is_started_after_the_maximum_time(staff, make, relay, monkeypatch):
-    monkeypatch.setattr(deliver_again, "MAX_DELIVERY_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", 0.2)
     relay.delay = 0.3
     row, other = make(), make()
     assert deliver(staff, row, other) == [

@@ -52,7 +52,7 @@ class TestQueued:
         assert (answer.status_code, answer.json()) == (202, {"id": row.pk, "status": "pending"})
         assert (row.status, relay.messages) == ("pending", [])
         [message] = queued()
-        assert message.payload[0] == [row.pk]
+        assert message.payload[0] == [row.pk, 0]
 
     def test_the_page_says_so(self, client, program, pathway):
         page = press_send(client, program, pathway)
@@ -62,7 +62,7 @@ class TestQueued:
 
     def test_each_pathway_has_its_own_message(self, client, program, pathway):
         press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))
-        assert [message.payload[0] for message in queued()] == [[pk] for pk in sorted(ids())]
+        assert [message.payload[0] for message in queued()] == [[pk, 0] for pk in sorted(ids())]
 
     def test_nothing_personal_is_in_the_message(self, client, learner, program, pathway):
         post_send(client, program, pathway)
@@ -83,7 +83,7 @@ class TestQueued:
         post_send(client, program, pathway)
         assert queued() == []
         with app.connection() as broker, broker.SimpleQueue("another") as queue:
-            assert queue.get(block=False).payload[0] == list(ids())
+            assert queue.get(block=False).payload[0] == [*ids(), 0]
 
     def test_a_rolled_back_transaction_queues_nothing(self, learner, program, pathway):
         with transaction.atomic():

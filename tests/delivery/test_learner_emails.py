@@ -13,13 +13,14 @@ from django.db import OperationalError, connection, transaction
 from django.urls import reverse
 
 from credit_pathways import api
-from credit_pathways.delivery import broker, later, learner_emails
+from credit_pathways.delivery import broker, learner_emails, sending
 from credit_pathways.delivery.learner_emails import Event
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import send_learner_email
 from tests import factories
 from tests.support.celery_app import app
 from tests.support.failures import FAILURES
+from tests.support.outcomes import attempt
 from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,38 +50,34 @@ class TestWhen:
         settings.CREDIT_PATHWAYS_LEARNER_EMAILS = request.param
         return request.param
 
-    def test_a_worker_gives_up(self, setting, request_row, relay):
+    def test_a_worker_gives_up(self, setting, request_row, relay, settings):
         relay.replies[INSTITUTION] = "550 no such user"
-        for is_last in (False, False, True):
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 3
+        for status in ("pending", "pending", "failed"):
             assert relay.messages == []
-            later.attempt_delivery(request_id=request_row.pk, is_last=is_last)
+            assert attempt(request_row.pk) == status
         assert recipients(relay) == ([] if setting == "none" else [LEARNER])
 
-    def test_a_worker_gives_up_at_an_error_of_the_database(self, setting, request_row, relay):
-        def away(execute, sql, params, many, context):
-            if "SELECT" in sql and "user_id" in sql and not struck:
-                struck.append(sql)
-                raise OperationalError("away")
-            return execute(sql, params, many, context)
+    def test_a_worker_gives_up_on_a_request_that_kills_every_worker(self, setting, request_row, relay, settings):
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 3
+        UserCreditPathway.objects.update(attempts=3)
+        assert attempt(request_row.pk) == "failed"
+        assert recipients(relay) == ([] if setting == "none" else [LEARNER])
 
-        struck = []
-        with connection.execute_wrapper(away):
-            assert later.attempt_delivery(request_id=request_row.pk, is_last=True) == "failed"
-        assert (struck != [], recipients(relay)) == (True, [] if setting == "none" else [LEARNER])
-
-    def test_a_worker_gives_up_at_an_error_of_the_host(self, setting, request_row, relay, monkeypatch):
+    def test_a_worker_gives_up_at_an_error_of_the_host(self, setting, request_row, relay, settings, monkeypatch):
         def progress(self, user, program):
             raise LookupError
 
         monkeypatch.setattr(FixedRecordSource, "progress", progress)
-        for is_last in (False, True):
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 2
+        for status in ("pending", "failed"):
             assert relay.messages == []
-            later.attempt_delivery(request_id=request_row.pk, is_last=is_last)
+            assert attempt(request_row.pk) == status
         assert recipients(relay) == ([] if setting == "none" else [LEARNER])
 
     def test_nothing_is_left_to_send(self, setting, request_row, relay):
         api.revoke_record(user=request_row.user, program=request_row.program)
-        assert later.attempt_delivery(request_id=request_row.pk, is_last=False) == "failed"
+        assert attempt(request_row.pk) == "failed"
         assert recipients(relay) == ([] if setting == "none" else [LEARNER])
 
     def test_an_operator_gives_up(self, setting, request_row, relay):
@@ -248,20 +245,16 @@ class TestAffectsNothingElse:
             staff.post(url, {"id": [request_row.pk, other.pk]})
         assert recipients(relay) == [INSTITUTION, INSTITUTION, LEARNER, LEARNER]
 
-    def test_a_click_waits_for_confirmations_a_limited_time(
-        self, client, program, pathway, relay, settings, monkeypatch
-    ):
+    def test_a_click_has_a_limited_time_for_all_emails(self, client, program, pathway, relay, settings, monkeypatch):
         settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
-        monkeypatch.setattr(api, "MAX_CONFIRMATION_SECONDS", 0.1)
-        relay.delay = 0.2
-        pathways = [pathway, *factories.PathwayFactory.create_batch(2, programs=[program])]
+        monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", 0.2)
+        relay.delay = 0.3
         url = reverse("credit_pathways:request_credit", args=[program.uuid])
-        client.post(url, {"pathway": [each.pk for each in pathways]})
-        assert len(relay.messages) == 4
-        assert recipients(relay)[3] == LEARNER
+        client.post(url, {"pathway": [pathway.pk]})
+        assert recipients(relay) == [INSTITUTION]
 
     def test_a_retry_by_staff_takes_a_limited_time(self, request_row, relay, log_in_staff, monkeypatch, caplog):
-        monkeypatch.setattr("credit_pathways.admin.deliver_again.MAX_DELIVERY_SECONDS", 0.1)
+        monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", 0.1)
         relay.replies[INSTITUTION] = "550 no such user"
         deliver = api.deliver
         monkeypatch.setattr(api, "deliver", lambda row: (deliver(row), time.sleep(0.2))[0])
@@ -317,11 +310,12 @@ class TestCelery:
         assert relay.messages == []
 
     @pytest.mark.parametrize(("reply", "event"), [("250 OK", "sent"), ("550 no such user", "failed")])
-    def test_a_worker_queues_the_email(self, reply, event, request_row, relay):
+    def test_a_worker_queues_the_email(self, reply, event, request_row, relay, settings):
         relay.replies[INSTITUTION] = reply
-        later.attempt_delivery(request_id=request_row.pk, is_last=True)
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 1
+        assert attempt(request_row.pk) == event
         [message] = self.queued()
-        assert (message.headers["task"], message.payload[0]) == (broker.LEARNER_EMAIL_TASK, [request_row.pk, event])
+        assert (message.headers["task"], message.payload[0]) == (broker.LEARNER_EMAIL_TASK, [request_row.pk, event, 0])
         assert LEARNER not in recipients(relay)
         for personal in ("halima", "home.example", "northfield"):
             assert personal not in f"{message.body} {message.headers}".lower()
@@ -336,7 +330,7 @@ class TestCelery:
         caplog.set_level(logging.INFO, logger="credit_pathways")
         assert bounce(sent_row)
         assert f"credit request {sent_row.pk}: learner email (bounced): queued" in caplog.text
-        assert [message.payload[0] for message in self.queued()] == [[sent_row.pk, "bounced"]]
+        assert [message.payload[0] for message in self.queued()] == [[sent_row.pk, "bounced", 0]]
         assert relay.messages == []
 
     def test_a_broker_that_is_down_changes_nothing(self, sent_row, settings, monkeypatch, caplog):
@@ -349,11 +343,34 @@ class TestCelery:
         relay.greylist(2)
         send_learner_email.apply([sent_row.pk, "sent"]).get()
         assert (relay.rcpt_count, recipients(relay)) == (3, [LEARNER])
-        assert f"credit request {sent_row.pk}: learner email (sent): attempt 2 failed, retrying in 0 s" in caplog.text
+        assert f"credit request {sent_row.pk}: learner email (sent): retrying in 0 s" in caplog.text
 
-    def test_it_is_sent_once(self, sent_row, relay):
-        send_learner_email.apply([sent_row.pk, "sent"]).get()
+    def test_copies_of_its_message_do_nothing(self, sent_row, relay):
+        for _time in range(2):
+            send_learner_email.apply([sent_row.pk, "sent", 0]).get()
         assert recipients(relay) == [LEARNER]
+        assert bounce(sent_row)
+        [message] = self.queued()
+        assert message.payload[0] == [sent_row.pk, "bounced", 1]
+        send_learner_email.apply(message.payload[0]).get()
+        assert recipients(relay) == [LEARNER] * 2
+
+    def test_an_error_of_the_database_loses_nothing(self, sent_row, relay):
+        def away(execute, sql, params, many, context):
+            if "UPDATE" in sql and not struck:
+                struck.append(sql)
+                raise OperationalError("away")
+            return execute(sql, params, many, context)
+
+        struck = []
+        with connection.execute_wrapper(away):
+            send_learner_email.apply([sent_row.pk, "sent", 0]).get()
+        assert (len(struck), recipients(relay)) == (1, [LEARNER])
+
+    def test_an_email_that_kills_its_worker_is_not_sent_again(self, sent_row, relay):
+        UserCreditPathway.objects.update(learner_email_attempts=1)
+        send_learner_email.apply([sent_row.pk, "sent", 0]).get()
+        assert relay.messages == []
 
     def test_there_are_no_further_attempts_if_it_is_no_longer_true(self, request_row, relay, caplog):
         send_learner_email.apply([request_row.pk, "sent"]).get()
@@ -375,4 +392,4 @@ class TestCelery:
         finally:
             send_learner_email.pop_request()
         [message] = self.queued()
-        assert (message.headers["retries"], message.payload[0]) == (1, [sent_row.pk, "sent"])
+        assert (message.headers["retries"], message.payload[0]) == (1, [sent_row.pk, "sent", 1])

@@ -9,17 +9,18 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError, connection
 from django.db.models.signals import pre_save
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 from edx_ace.channel import ChannelMap
 from edx_ace.channel.django_email import DjangoEmailChannel
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api
-from credit_pathways.delivery import later, sending
+from credit_pathways.delivery import sending
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.failures import FAILURES, TalkativeChannel
+from tests.support.outcomes import attempt
 from tests.support.receivers import connected
 from tests.support.record_source import NO_RECORD, FixedRecordSource
 from tests.support.threads import run_concurrently
@@ -161,7 +162,7 @@ class TestWhatIsRecorded:
     def test_nothing_to_send(self, model, values, reason, request_row, relay):
         type(getattr(request_row, model)).objects.update(**values)
         row = UserCreditPathway.objects.get()
-        assert later.attempt_delivery(request_id=row.pk, is_last=False) == "failed"
+        assert attempt(row.pk) == "failed"
         assert (*self.recorded(), relay.messages) == ("failed", 1, "", reason, [])
 
     def test_a_withdrawn_link(self, request_row, learner, program, relay):
@@ -170,22 +171,22 @@ class TestWhatIsRecorded:
         assert (*self.recorded(), relay.messages) == ("failed", 1, "", "The record is no longer shared", [])
 
     def test_a_request_that_stays_pending(self, request_row, failure):
-        before = UserCreditPathway.objects.get().modified
         with failure.rcpt_451():
-            later.attempt_delivery(request_id=request_row.pk, is_last=False)
+            assert attempt(request_row.pk) == "pending"
         assert self.recorded()[:2] == ("pending", 1)
         assert "(SMTPRecipientsRefused 451)" in self.recorded()[3]
-        assert UserCreditPathway.objects.get().modified == before
+        assert request_row.created < UserCreditPathway.objects.get().modified < timezone.now()
 
-    def test_a_record_source_that_raises_an_error(self, request_row, relay, monkeypatch):
+    def test_a_record_source_that_raises_an_error(self, request_row, relay, settings, monkeypatch):
         def raise_error(*args):
             raise LookupError("Halima Khan")
 
         monkeypatch.setattr(FixedRecordSource, "progress", raise_error)
         reason = "The email could not be sent (LookupError)"
-        for attempt, is_last in enumerate((False, False, True), start=1):
-            later.attempt_delivery(request_id=request_row.pk, is_last=is_last)
-            assert self.recorded() == ("failed" if is_last else "pending", attempt, "", reason)
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 3
+        for number, status in enumerate(("pending", "pending", "failed"), start=1):
+            assert attempt(request_row.pk) == status
+            assert self.recorded() == (status, number, "", reason)
         UserCreditPathway.objects.update(failure_reason="an earlier reason")
         assert api.deliver(request_row) == "failed"
         assert self.recorded() == ("failed", 4, "", reason)

@@ -2,13 +2,14 @@
 
 import threading
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from credit_pathways.delivery import later
+from credit_pathways.delivery import sending
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.threads import run_concurrently
@@ -97,14 +98,42 @@ def test_two_concurrent_commands_try_each_failing_request_once(pending, relay):
     assert (statuses(), relay.rcpt_count) == (["failed"] * 12, 12)
 
 
-def test_a_request_claimed_by_a_killed_command_is_delivered_later(pending, relay):
+def test_a_request_that_a_killed_process_was_delivering_is_delivered_later(pending, relay):
     pending(100)
-    UserCreditPathway.objects.update(modified=timezone.now() + later.CLAIM_TIME)
+    UserCreditPathway.objects.update(attempts=1, modified=timezone.now() + timedelta(minutes=2))
     call_command("deliver_pending", older_than=60)
     assert statuses() == ["pending"]
     UserCreditPathway.objects.update(modified=timezone.now())
     call_command("deliver_pending", older_than=60)
     assert (statuses(), len(relay.messages)) == (["sent"], 1)
+
+
+def test_a_request_that_kills_every_process_comes_last_and_fails(pending, relay, settings):
+    settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 3
+    for _request in range(2):
+        pending(100)
+    killer = UserCreditPathway.objects.earliest("pk")
+    UserCreditPathway.objects.filter(pk=killer.pk).update(attempts=3, modified=timezone.now())
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 request failed"):
+        call_command("deliver_pending", older_than=60, stdout=out)
+    assert out.getvalue().splitlines()[1:] == [f"credit request {killer.pk}: failed", "2 requests: 1 sent, 1 failed."]
+    killer.refresh_from_db()
+    assert (killer.attempts, killer.failure_reason, len(relay.messages)) == (3, sending.INTERRUPTED, 1)
+
+
+def test_an_error_of_the_database_does_not_affect_other_requests(pending, relay):
+    def away(execute, sql, params, many, context):
+        if "UPDATE" in sql and not struck:
+            struck.append(sql)
+            raise OperationalError("away")
+        return execute(sql, params, many, context)
+
+    pending(100), pending(100)
+    struck = []
+    with connection.execute_wrapper(away):
+        call_command("deliver_pending", older_than=60)
+    assert (statuses(), len(relay.messages)) == (["pending", "sent"], 1)
 
 
 def test_a_request_deleted_in_the_meantime_does_not_affect_others(pending, relay):

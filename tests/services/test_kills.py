@@ -18,9 +18,9 @@ from tests.support.processes import wait_until
 
 KILLS = int(os.environ.get("KILLS", "1"))
 
-WORKER_STEPS = ["received", "locked", "connected", "accepted", "written", "retried", "acknowledging"]
+WORKER_STEPS = ["received", "started", "locked", "connected", "accepted", "written", "retried", "acknowledging"]
 QUEUEING_STEPS = ["inserted", "committed", "queued", "responded"]
-INLINE_STEPS = ["inserted", "committed", "locked", "connected", "accepted", "written", "responded"]
+INLINE_STEPS = ["inserted", "committed", "started", "locked", "connected", "accepted", "written", "responded"]
 
 
 def finished():

@@ -98,10 +98,11 @@ TABLE = "credit_pathways_usercreditpathway"
 
 STEPS: dict[str, Callable[[], None]] = {
     "received": _received,
+    "started": lambda: _after_statement("UPDATE", TABLE),
     "locked": lambda: _after_statement("SELECT", TABLE, "FOR UPDATE"),
     "connected": _connected,
     "accepted": lambda: _on(ACE_MESSAGE_SENT),
-    "written": lambda: _after_statement("UPDATE", TABLE),
+    "written": lambda: _after_statement("UPDATE", TABLE, "sent_to"),
     "retried": lambda: _on(signals.after_task_publish),
     "acknowledging": lambda: _on(signals.task_postrun),
     "inserted": lambda: _after_statement("INSERT", TABLE),

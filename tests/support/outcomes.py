@@ -5,8 +5,11 @@ from collections import Counter
 from io import StringIO
 
 from django.core.management import call_command
+from django.utils import timezone
 
+from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
+from tests.support.processes import wait_until
 
 
 def assert_nothing_lost(relay, *, duplicates):
@@ -22,8 +25,17 @@ def assert_nothing_lost(relay, *, duplicates):
     return rows
 
 
+def attempt(request_id):
+    """Make a worker's next attempt, and return the request's status."""
+    row = UserCreditPathway.objects.get(pk=request_id)
+    later.attempt_delivery(request_id=request_id, queued_after=row.attempts)
+    return UserCreditPathway.objects.get(pk=request_id).status
+
+
 def deliver_pending():
     """Deliver what killed processes left, like an operator, and return the number of requests."""
+    # Whether a process was killed is unknown until the time of its attempt is up.
+    wait_until(lambda: not UserCreditPathway.objects.filter(status="pending", modified__gt=timezone.now()).exists())
     out = StringIO()
     call_command("deliver_pending", older_than=0, stdout=out)
     return int(re.search(r"^(\d+) requests?:", out.getvalue(), re.MULTILINE)[1])

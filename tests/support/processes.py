@@ -12,6 +12,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.support.smtp import free_port
 
@@ -39,6 +40,8 @@ class Process:
         # After SIGTERM, a Celery worker needs about two seconds to stop.
         self.kill(signal.SIGKILL)
         self._process.wait()
+        if error[0]:
+            sys.stderr.write(self.output())
 
     def kill(self, number: int) -> None:
         """Send a signal to all processes in the group."""
@@ -100,15 +103,22 @@ class Web(Process):
 
     def post(self, path: str, session: str, body: str | dict[str, Any]) -> int:
         """Post JSON with a learner's session key, and return the HTTP status."""
+        return self._post(path, session, json.dumps(body), "application/json")
+
+    def post_form(self, path: str, session: str, fields: dict[str, Any]) -> int:
+        """Post a form with a learner's session key, and return the HTTP status."""
+        return self._post(path, session, urlencode(fields, doseq=True), "application/x-www-form-urlencoded")
+
+    def _post(self, path: str, session: str, body: str, content_type: str) -> int:
         token = "t" * 32
         headers = {
             "Cookie": f"sessionid={session}; csrftoken={token}",
             "X-CSRFToken": token,
-            "Content-Type": "application/json",
+            "Content-Type": content_type,
         }
         http = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            http.request("POST", path, json.dumps(body), headers)
+            http.request("POST", path, body, headers)
             return http.getresponse().status
         finally:
             http.close()

@@ -12,9 +12,9 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
 from django.template.defaultfilters import pluralize
 
+from credit_pathways import database
 from credit_pathways.delivery import learner_emails
 from credit_pathways.delivery.bounces import record_bounce
 from credit_pathways.delivery.dsn import MAX_SIZE, NotABounce, Report, read_report
@@ -86,14 +86,14 @@ class Command(BaseCommand):
         except Exception as error:  # noqa: BLE001  from the database; its text may contain the report's
             self.counts["failed"] += 1
             self.stderr.write(f"{name}: not recorded: {type(error).__name__}")
-            connection.close_if_unusable_or_obsolete()
+            database.connection().close_if_unusable_or_obsolete()
 
     def _record(self, report: Report) -> None:
         name = f"credit request {report.request_id}"
         if record_bounce(request_id=report.request_id, reason=report.reason, at=report.at):
             self.counts["recorded"] += 1
             self.stdout.write(f"{name}: bounced")
-        elif UserCreditPathway.objects.pending().filter(pk=report.request_id).exists():
+        elif database.primary(UserCreditPathway.objects.pending()).filter(pk=report.request_id).exists():
             # The mail server accepted the email, but the attempt was cut short, so another one will be made.
             self.counts["failed"] += 1
             self.stderr.write(f"{name}: still pending")
