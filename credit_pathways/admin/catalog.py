@@ -6,13 +6,13 @@ What a synchronization created is read-only, until staff choose *Manage here* (A
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,6 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from ..catalog.sync import lock_catalog
+from ..database import retry_once
 from ..models import Pathway, Program, UserCreditPathway
 from .links import requests_link, row_link
 
@@ -101,8 +103,8 @@ class CatalogAdmin(admin.ModelAdmin):
     @admin.action(description=_("Manage here"), permissions=["change"])
     def manage_here(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let staff edit rows that a synchronization created; synchronizations leave them as they are from now on."""
-        # In the order of a synchronization, with which it could deadlock otherwise.
-        number = sum(self._clear_is_synced(request, row) for row in queryset.order_by("pk"))
+        # In the order in which requests lock pathways, because all of this may be inside a transaction of the host's.
+        number = sum(retry_once(partial(self._clear_is_synced, request, row)) for row in queryset.order_by("pk"))
         if not number:
             unchanged = _("Nothing was changed. Everything you selected is already managed here.")
             self.message_user(request, unchanged, messages.WARNING)
@@ -115,9 +117,9 @@ class CatalogAdmin(admin.ModelAdmin):
         )
         self.message_user(request, text % {"number": number}, messages.SUCCESS)
 
-    @transaction.atomic
     def _clear_is_synced(self, request: HttpRequest, row: Any) -> bool:
         """Return whether this request cleared the flag, and not an earlier one."""
+        lock_catalog(row.site_id)
         synced = self.model._default_manager.filter(pk=row.pk, is_synced=True)
         is_cleared = bool(synced.update(is_synced=False, modified=timezone.now()))
         if is_cleared:

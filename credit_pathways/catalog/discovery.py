@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.contrib.sites.models import Site
 
 from .. import conf
+from ..database import primary
 from ..models import Program
 from . import Catalog, CatalogError
 
@@ -49,7 +50,7 @@ def _programs(client: Any, root: str, site: Site) -> Iterator[Any]:
     for program in _items(client, root, "programs"):
         has_programs = True
         yield program
-    retirable = Program.objects.filter(site=site, is_synced=True, status=Program.Status.ACTIVE)
+    retirable = primary(Program.objects.filter(site=site, is_synced=True, status=Program.Status.ACTIVE))
     if not has_programs and retirable.exists():
         raise CatalogError("Discovery shows no programs. Check what the OAuth client may see.")
 

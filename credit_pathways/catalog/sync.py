@@ -11,10 +11,12 @@ from uuid import UUID
 
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.serializers import as_serializer_error
 
+from ..database import alias, primary, retry_once
 from ..models import Pathway, Program, validate_web_address
 
 #: The fields that are copied to each model.
@@ -87,6 +89,14 @@ class SyncResult:
     #: How many of the changes retire a row.
     retired: int = 0
 
+    def __add__(self, other: SyncResult) -> SyncResult:
+        return SyncResult(
+            self.changes + other.changes,
+            self.skipped + other.skipped,
+            self.problems + other.problems,
+            self.retired + other.retired,
+        )
+
 
 def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any], dry_run: bool = False) -> SyncResult:
     """
@@ -96,20 +106,36 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     reference it. Only rows with ``is_synced`` are changed: a valid item whose row has the flag cleared is reported and
     skipped (ADR 0019). An invalid item is reported as a problem, and its row, if it exists, is left as it is. If
     nothing has changed, the number of queries does not depend on the number of items.
+
+    Raises:
+        django.db.OperationalError, django.db.IntegrityError: nothing was changed, because of the database or of other
+            transactions, twice.
     """
-    result = SyncResult()
-    with transaction.atomic():
-        # One serializer for all items, because Django REST framework copies the fields for each instance.
-        _sync_rows(Program, site, _validate_items(ProgramItemSerializer(), "program", programs, result), result)
-        pathway_items = _validate_items(PathwayItemSerializer(), "pathway", pathways, result)
-        _sync_rows(Pathway, site, pathway_items, result)
-        _sync_links(site, pathway_items, result)
-        transaction.set_rollback(dry_run)
-    return result
+    problems: list[str] = []
+    # One serializer for all items, because Django REST framework copies the fields for each instance.
+    program_items = _validate_items(ProgramItemSerializer(), "program", programs, problems)
+    pathway_items = _validate_items(PathwayItemSerializer(), "pathway", pathways, problems)
+
+    def write() -> SyncResult:
+        lock_catalog(site.pk)
+        # In the order in which a credit request locks them: MySQL and MariaDB lock what a new row references.
+        pathway_result = _sync_rows(Pathway, site, pathway_items)
+        program_result = _sync_rows(Program, site, program_items)
+        link_result = _sync_links(site, pathway_items)
+        transaction.set_rollback(dry_run, using=alias())
+        return SyncResult(problems=problems) + program_result + pathway_result + link_result
+
+    return retry_once(write)
+
+
+def lock_catalog(site_id: int) -> None:
+    """Wait for other transactions that have called this for the site, and let later ones wait for this one."""
+    # A statement that writes, and writes first, makes SQLite wait too, and PostgreSQL notice that its snapshot is old.
+    primary(Site.objects.filter(pk=site_id)).update(name=F("name"))
 
 
 def _validate_items(
-    serializer: serializers.Serializer[Any], kind: str, items: Iterable[Any], result: SyncResult
+    serializer: serializers.Serializer[Any], kind: str, items: Iterable[Any], problems: list[str]
 ) -> Items:
     validated: dict[UUID, Mapping[str, Any] | None] = {}
     for number, data in enumerate(items, start=1):
@@ -118,7 +144,7 @@ def _validate_items(
             validated[item["uuid"]] = item
         except serializers.ValidationError as error:
             uuid = data.get("uuid") if isinstance(data, Mapping) else None
-            result.problems.append(f"{kind} {number}, uuid {uuid}: {_error_line(error)}")
+            problems.append(f"{kind} {number}, uuid {uuid}: {_error_line(error)}")
             with suppress(ValueError):
                 validated.setdefault(UUID(str(uuid)), None)
     return validated
@@ -135,32 +161,34 @@ def _error_line(error: serializers.ValidationError) -> str:
     return "; ".join(f"{name}: {json.dumps(details)}" for name, details in as_serializer_error(error).items())
 
 
-def _sync_rows(model: Any, site: Site, items: Items, result: SyncResult) -> None:
-    rows = {row.uuid: row for row in model.objects.filter(site=site).order_by("pk")}
+def _sync_rows(model: Any, site: Site, items: Items) -> SyncResult:
+    rows = {row.uuid: row for row in primary(model.objects.filter(site=site)).order_by("pk")}
     created = [
-        model(site=site, uuid=uuid, is_synced=True, **_row_values(model, item))
+        model(site_id=site.pk, uuid=uuid, is_synced=True, **_row_values(model, item))
         for uuid, item in items.items()
         if item and uuid not in rows
     ]
     changes = {row: values for row in rows.values() if row.is_synced and (values := _changes(row, items))}
+    skipped = [row for row in rows.values() if not row.is_synced and items.get(row.uuid)]
     model.objects.bulk_create(created)
     _update(model, changes)
     kind = model._meta.model_name
-    result.changes += [f"{kind} {row.uuid} created: {row}" for row in created]
-    result.changes += [f"{kind} {row.uuid} {_verb(values)}: {row}" for row, values in changes.items()]
-    result.retired += sum(map(_is_retirement, changes.values()))
-    skipped = [row for row in rows.values() if not row.is_synced and items.get(row.uuid)]
-    result.skipped += [f"{kind} {row.uuid} skipped, because it is managed in the admin: {row}" for row in skipped]
+    return SyncResult(
+        changes=[f"{kind} {row.uuid} created: {row}" for row in created]
+        + [f"{kind} {row.uuid} {_verb(values)}: {row}" for row, values in changes.items()],
+        skipped=[f"{kind} {row.uuid} skipped, because it is managed in the admin: {row}" for row in skipped],
+        retired=sum(map(_is_retirement, changes.values())),
+    )
 
 
 def _update(model: Any, changes: Mapping[Any, Mapping[str, Any]]) -> None:
     now = timezone.now()
     for row, values in changes.items():
-        for name, value in [*values.items(), ("modified", now)]:
+        # Not in bulk, because Django takes several times as long to write that statement, and learners may be waiting.
+        # Not if the flag was cleared since the row was read, by code that does not lock the catalog.
+        model.objects.filter(pk=row.pk, is_synced=True).update(**values, modified=now)
+        for name, value in values.items():
             setattr(row, name, value)
-    # Without the rows for which staff have chosen Manage here since they were read.
-    synced = model.objects.filter(is_synced=True)
-    synced.bulk_update(changes, [*SYNCED_FIELDS[model], "modified"], batch_size=100)
 
 
 def _is_retirement(values: Mapping[str, Any]) -> bool:
@@ -184,21 +212,22 @@ def _changes(row: Program | Pathway, items: Items) -> dict[str, Any]:
     return {name: value for name, value in new_values.items() if value != getattr(row, name)}
 
 
-def _sync_links(site: Site, items: Items, result: SyncResult) -> None:
+def _sync_links(site: Site, items: Items) -> SyncResult:
     """Link each synced pathway that has a valid item to exactly the programs that the item names."""
-    programs = dict(Program.objects.filter(site=site).values_list("uuid", "pk"))
-    pathways = dict(Pathway.objects.filter(site=site, is_synced=True).values_list("uuid", "pk"))
+    programs = dict(primary(Program.objects.filter(site=site)).values_list("uuid", "pk"))
+    pathways = dict(primary(Pathway.objects.filter(site=site, is_synced=True)).values_list("uuid", "pk"))
     synced = {uuid: item for uuid, item in items.items() if item and uuid in pathways}
     named = {(pathway, program) for pathway, item in synced.items() for program in item["programs"]}
     wanted = {(pathway, program) for pathway, program in named if program in programs}
     link = Pathway.programs.through
-    links = link.objects.filter(pathway__site=site, program__site=site)
+    links = primary(link.objects.filter(pathway__site=site, program__site=site))
     rows = links.values_list("pathway__uuid", "program__uuid", "pk")
     existing = {(pathway, program): pk for pathway, program, pk in rows if pathway in synced}
     added, removed = sorted(wanted - existing.keys()), sorted(existing.keys() - wanted)
     link.objects.bulk_create(link(pathway_id=pathways[uuid], program_id=programs[program]) for uuid, program in added)
     link.objects.filter(pk__in=[existing[pair] for pair in removed]).delete()
-    result.changes += [f"pathway {pathway} linked to program {program}" for pathway, program in added]
-    result.changes += [f"pathway {pathway} unlinked from program {program}" for pathway, program in removed]
+    changes = [f"pathway {pathway} linked to program {program}" for pathway, program in added]
+    changes += [f"pathway {pathway} unlinked from program {program}" for pathway, program in removed]
     unknown = sorted(named - wanted)
-    result.problems += [f"pathway {pathway}: programs: {program} is not in the catalog" for pathway, program in unknown]
+    problems = [f"pathway {pathway}: programs: {program} is not in the catalog" for pathway, program in unknown]
+    return SyncResult(changes=changes, problems=problems)

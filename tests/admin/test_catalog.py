@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import include, path, reverse
 
@@ -218,9 +219,24 @@ class TestManageHere:
         assert not is_synced(synced)
 
 
+@pytest.fixture
+def in_second_database(settings):
+    settings.DATABASE_ROUTERS = ["tests.support.routers.SecondDatabaseRouter"]
+    Site.objects.clear_cache()
+    yield
+    Site.objects.clear_cache()
+
+
+@pytest.mark.django_db(databases=["second"])
+def test_manage_here_in_a_second_database(in_second_database, admin_client, synced):
+    press_on_page(admin_client, synced)
+    assert not is_synced(synced)
+    assert LogEntry.objects.get().get_edited_object() == synced
+
+
 def test_a_corrected_address_survives_a_synchronization(admin_client):
     item = pathway_item(email="dead@northfield.example")
-    catalog = {"site": factories.Site.objects.get_current(), "programs": [], "pathways": [item]}
+    catalog = {"site": Site.objects.get_current(), "programs": [], "pathways": [item]}
     synchronize(**catalog)
     pathway = Pathway.objects.get()
     press_on_page(admin_client, pathway)

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, OperationalError
 from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
@@ -39,12 +40,17 @@ class Command(BaseCommand):
         """Synchronize, print the changes, and exit with status 1 if there is a problem with an item."""
         site = _site(options["site"])
         catalog = self._read(site, options)
-        result = synchronize(
-            site=site,
-            programs=_progress_bar(catalog.programs, "programs"),
-            pathways=_progress_bar(catalog.pathways, "pathways"),
-            dry_run=options["dry_run"],
-        )
+        try:
+            result = synchronize(
+                site=site,
+                programs=_progress_bar(catalog.programs, "programs"),
+                pathways=_progress_bar(catalog.pathways, "pathways"),
+                dry_run=options["dry_run"],
+            )
+        except (OperationalError, IntegrityError) as error:
+            raise CommandError(
+                f"The database reported an error: {error}\nNothing was changed. Run the command again."
+            ) from error
         for line in [*result.changes, *result.skipped]:
             self.stdout.write(line)
         for line in result.problems:
