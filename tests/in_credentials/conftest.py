@@ -49,6 +49,13 @@ def sync():
     return out.getvalue()
 
 
+def run_import(**options):
+    """Run the import command and return its output."""
+    out = io.StringIO()
+    call_command("import_credentials_requests", stdout=out, stderr=out, **options)
+    return out.getvalue()
+
+
 def count_queries(call):
     with CaptureQueriesContext(connection) as captured:
         call()

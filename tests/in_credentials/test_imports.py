@@ -9,7 +9,6 @@ from credentials.apps.records import models as records
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError
 
 from credit_pathways import api
 from credit_pathways.contrib.credentials import imports
@@ -17,7 +16,7 @@ from credit_pathways.delivery import later
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 
 from . import factories
-from .conftest import count_queries, local_copy, sync
+from .conftest import count_queries, local_copy, run_import, sync
 
 # Delivery raises an error inside a transaction.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,13 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CREATED = datetime(2024, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 MODIFIED = datetime(2025, 6, 7, 8, 9, 10, 11, tzinfo=UTC)
 LINK = UUID("28e6a249-b963-4dc1-83d4-6999309074d6")
-
-
-def run_import(**options):
-    """Run the command and return its output."""
-    out = io.StringIO()
-    call_command("import_credentials_requests", stdout=out, stderr=out, **options)
-    return out.getvalue()
 
 
 def dated(row, **values):
@@ -138,7 +130,7 @@ class TestBlankStatus:
 
     def test_the_api_does_not_send_it(self, row):
         assert api.deliver(row) == "pending"
-        assert later.attempt_delivery(request_id=row.pk, is_last=True) is None
+        assert later.attempt_delivery(request_id=row.pk, queued_after=0) is None
         self.assert_not_sent(row)
 
     def test_the_admin_does_not_send_it(self, row, client, learner):
@@ -259,21 +251,3 @@ def test_several_batches(request_, learner, pathway, program, monkeypatch):
     )
     assert run_import() == f"0 public links and {len(rows) + 1} credit requests copied, 0 updated.\n"
     assert run_import() == "0 public links and 0 credit requests copied, 0 updated.\n"
-
-
-def test_concurrent_imports_duplicate_nothing(request_, monkeypatch):
-    imported_before = imports._imported_before
-
-    def import_meanwhile(rows):
-        found = imported_before(rows)
-        monkeypatch.setattr(imports, "_imported_before", imported_before)
-        run_import()
-        return found
-
-    # The other import writes its rows after the first has looked for them.
-    monkeypatch.setattr(imports, "_imported_before", import_meanwhile)
-    with pytest.raises(CommandError, match="Run it again") as raised:
-        run_import()
-    assert isinstance(raised.value.__cause__, IntegrityError)
-    run_import()
-    assert UserCreditPathway.objects.count() == 1

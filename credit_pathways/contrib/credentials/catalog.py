@@ -2,16 +2,21 @@
 
 from typing import Any
 
-from credentials.apps.catalog.models import Pathway, Program
+from credentials.apps.catalog.models import Organization, Pathway, Program
 from django.contrib.sites.models import Site
+from django.db.models import Prefetch
 
 from ...catalog import Catalog
+from ...database import primary
 
 
 def read_catalog(site: Site) -> Catalog:
     """Return the programs and pathways of ``site``, in four queries."""
-    programs = Program.objects.filter(site=site).prefetch_related("authoring_organizations").order_by("pk")
-    pathways = Pathway.objects.filter(site=site).prefetch_related("programs").order_by("pk")
+    # All of it from the primary database, because what a replica does not have yet would be retired.
+    organizations = Prefetch("authoring_organizations", primary(Organization.objects.all()))
+    linked_programs = Prefetch("programs", primary(Program.objects.all()))
+    programs = primary(Program.objects.filter(site=site)).prefetch_related(organizations).order_by("pk")
+    pathways = primary(Pathway.objects.filter(site=site)).prefetch_related(linked_programs).order_by("pk")
     return Catalog([_program(row) for row in programs], [_pathway(row) for row in pathways])
 
 

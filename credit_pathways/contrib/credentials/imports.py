@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from credentials.apps.catalog import models as host_catalog
@@ -11,6 +12,7 @@ from credentials.apps.records import models as host_records
 from django.db import transaction
 
 from ... import models
+from ...database import alias, primary, retry_once
 from ...models import ImportedRow, ProgramCertRecord, UserCreditPathway
 
 #: Rows that are read at once, and written in one transaction.
@@ -30,6 +32,14 @@ class ImportResult:
     requests: int = 0
     updated: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def __add__(self, other: ImportResult) -> ImportResult:
+        return ImportResult(
+            self.links + other.links,
+            self.requests + other.requests,
+            self.updated + other.updated,
+            self.problems + other.problems,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,37 +62,43 @@ class _CatalogIds:
         return ""
 
 
-def import_rows(*, dry_run: bool = False) -> ImportResult:
+#: Writes a batch.
+Write = Callable[[list[Any], _CatalogIds, ImportResult], None]
+
+
+def import_rows(*, dry_run: bool = False) -> Iterator[ImportResult]:
     """
     Copy every row that was not imported before, and update the credit requests that were.
 
     Uuids of links, times and null programs are kept. Nothing is delivered, now or later. Each batch of rows is one
-    transaction, which a dry run rolls back. After an interruption, run it again.
-
-    Raises:
-        django.db.IntegrityError: another process wrote the same rows at the same time. Run it again.
+    transaction, which a dry run rolls back. Its result is yielded after that. After an error, run it again.
     """
-    result, catalog_ids = ImportResult(), _CatalogIds.load()
-    imports = {host_records.ProgramCertRecord: _import_links, host_records.UserCreditPathway: _import_requests}
-    for model, import_batch in imports.items():
-        for rows in _batches(model):
-            with transaction.atomic():
-                import_batch(rows, catalog_ids, result)
-                transaction.set_rollback(dry_run)
-    return result
+    for model, write in (
+        (host_records.ProgramCertRecord, _import_links),
+        (host_records.UserCreditPathway, _import_requests),
+    ):
+        last_id = 0
+        while batch := retry_once(partial(_import_batch, model, write, last_id, dry_run=dry_run)):
+            last_id, result = batch
+            yield result
+
+
+def _import_batch(model: Any, write: Write, after_id: int, *, dry_run: bool) -> tuple[int, ImportResult] | None:
+    """Return the last id and the result of the rows after ``after_id``; ``None`` if there are none."""
+    rows = list(primary(model.objects.filter(pk__gt=after_id)).order_by("pk")[:BATCH_SIZE])
+    if not rows:
+        return None
+    result = ImportResult()
+    write(rows, _CatalogIds.load(), result)
+    transaction.set_rollback(dry_run, using=alias())
+    return rows[-1].pk, result
 
 
 def _match_ids(host_model: Any, our_model: Any) -> dict[int, int]:
-    ours = {(site, uuid): pk for site, uuid, pk in our_model.objects.values_list("site", "uuid", "pk")}
-    theirs = host_model.objects.values_list("site", "uuid", "pk")
+    rows = primary(our_model.objects.all()).values_list("site", "uuid", "pk")
+    ours = {(site, uuid): pk for site, uuid, pk in rows}
+    theirs = primary(host_model.objects.all()).values_list("site", "uuid", "pk")
     return {pk: ours[site, uuid] for site, uuid, pk in theirs if (site, uuid) in ours}
-
-
-def _batches(model: Any) -> Iterator[list[Any]]:
-    last_id = 0
-    while rows := list(model.objects.filter(pk__gt=last_id).order_by("pk")[:BATCH_SIZE]):
-        last_id = rows[-1].pk
-        yield rows
 
 
 def _name(row: Any) -> str:
@@ -92,8 +108,8 @@ def _name(row: Any) -> str:
 def _imported_before(rows: list[Any]) -> dict[int, ImportedRow]:
     """Return the imported rows by the id of Credentials' row."""
     table, ids = rows[0]._meta.db_table, [row.pk for row in rows]
-    imported = ImportedRow.objects.filter(table=table, row_id__in=ids).select_related("credit_request")
-    return {row.row_id: row for row in imported}
+    imported = primary(ImportedRow.objects.filter(table=table, row_id__in=ids))
+    return {row.row_id: row for row in imported.select_related("credit_request")}
 
 
 def _importable(rows: Iterable[Any], catalog_ids: _CatalogIds, result: ImportResult) -> Iterator[Any]:
@@ -108,7 +124,7 @@ def _importable(rows: Iterable[Any], catalog_ids: _CatalogIds, result: ImportRes
 def _import_links(rows: list[Any], catalog_ids: _CatalogIds, result: ImportResult) -> None:
     imported_before = _imported_before(rows)
     new = [row for row in _importable(rows, catalog_ids, result) if row.pk not in imported_before]
-    existing = ProgramCertRecord.objects.filter(user__in={row.user_id for row in new})
+    existing = primary(ProgramCertRecord.objects.filter(user__in={row.user_id for row in new}))
     shared = {(program, user): uuid for program, user, uuid in existing.values_list("program", "user", "uuid")}
     links = []
     for row in new:

@@ -8,12 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from credentials.apps.catalog import models as catalog
+from credentials.apps.core.models import SiteConfiguration as HostConfiguration
 from credentials.apps.credentials.models import UserCredential
 from credentials.apps.records.models import UserGrade
 from django.contrib.sites.models import Site
 from django.db.models import Prefetch
 from django.utils import timezone
 
+from ...database import primary
 from ...models import Learner, Program
 from ...records import CourseResult, Progress, RecordSource, SiteConfiguration
 
@@ -25,7 +27,8 @@ class CredentialsRecordSource(RecordSource):
     """
     Learners have a record in a program if they have a verified grade or a certificate in one of its course runs.
 
-    The number of queries does not depend on the number of programs, courses, grades or certificates.
+    The number of queries does not depend on the number of programs, courses, grades or certificates. Whether there is
+    a record, and what is in it, is read from the primary database, because delivery depends on it (promise 8).
     """
 
     def __init__(self) -> None:
@@ -46,14 +49,14 @@ class CredentialsRecordSource(RecordSource):
         return [program for program in programs if _has_earned_course(self._progress[user.pk, program.pk])]
 
     def _load_progress(self, user: Learner, site: Site, programs: Collection[Program]) -> None:
-        configuration = getattr(site, "siteconfiguration", None)
+        configuration = _configuration(site)
         is_enabled = configuration is None or configuration.records_enabled
         progress = _progress_by_uuid(user, site, [program.uuid for program in programs]) if is_enabled else {}
         self._progress.update({(user.pk, program.pk): progress.get(program.uuid) for program in programs})
 
     def site_configuration(self, site: Site) -> SiteConfiguration:
         """Return the values of Credentials' own ``SiteConfiguration``."""
-        configuration = getattr(site, "siteconfiguration", None)
+        configuration = _configuration(site)
         if configuration is None:
             return SiteConfiguration()
         return SiteConfiguration(
@@ -111,6 +114,11 @@ class _Achievements:
         return self.grades[run.pk].percent_grade if run.pk in self.grades else -1
 
 
+def _configuration(site: Site) -> HostConfiguration | None:
+    # Not ``site.siteconfiguration``, which is read from a replica, and kept as long as the process keeps the site.
+    return primary(HostConfiguration.objects.filter(site=site)).first()
+
+
 def _certified_program_uuids(user: Learner, site: Site) -> list[UUID]:
     """Return the programs of ``site`` with a course run for which the learner was awarded a certificate."""
     programs = catalog.Program.objects.filter(
@@ -123,8 +131,9 @@ def _certified_program_uuids(user: Learner, site: Site) -> list[UUID]:
 
 def _progress_by_uuid(user: Learner, site: Site, uuids: Collection[UUID]) -> dict[UUID, Progress]:
     """Return the learner's progress in those of the programs in which they have a record."""
-    runs = catalog.CourseRun.objects.select_related("course").prefetch_related("course__owners")
-    programs = catalog.Program.objects.filter(site=site, uuid__in=uuids)
+    owners = Prefetch("course__owners", primary(catalog.Organization.objects.all()))
+    runs = primary(catalog.CourseRun.objects.select_related("course")).prefetch_related(owners)
+    programs = primary(catalog.Program.objects.filter(site=site, uuid__in=uuids))
     programs = list(programs.prefetch_related(Prefetch("course_runs", runs)))
     achievements = _achievements(user, site, programs)
     progress_by_uuid = {program.uuid: _progress(program, achievements) for program in programs}
@@ -134,8 +143,8 @@ def _progress_by_uuid(user: Learner, site: Site, uuids: Collection[UUID]) -> dic
 def _achievements(user: Learner, site: Site, programs: Iterable[catalog.Program]) -> _Achievements:
     """Read the learner's achievements in these programs. A certificate of a course run counts on every site."""
     runs = {run.pk for program in programs for run in program.course_runs.all()}
-    grades = UserGrade.objects.filter(username=user.username, verified=True, course_run__in=runs)
-    credentials = UserCredential.objects.filter(username=user.username)
+    grades = primary(UserGrade.objects.filter(username=user.username, verified=True, course_run__in=runs))
+    credentials = primary(UserCredential.objects.filter(username=user.username))
     fields = ("status", "created", "modified", "course_credentials__certificate_available_date", "date_override__date")
     certificates = credentials.filter(course_credentials__course_run__in=runs)
     program_certificates = credentials.filter(

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError
+from django.db import Error
 from django.template.defaultfilters import pluralize
 
-from ...imports import import_rows
+from ...imports import ImportResult, import_rows
 
 
 class Command(BaseCommand):
@@ -23,15 +23,26 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Copy the rows, print the result, and exit with status 1 if a row was skipped."""
+        result = ImportResult()
         try:
-            result = import_rows(dry_run=options["dry_run"])
-        except IntegrityError as error:
-            raise CommandError("Another process wrote the same rows at the same time. Run it again.") from error
-        for line in result.problems:
-            self.stderr.write(line)
-        links, requests, skipped = result.links, result.requests, len(result.problems)
-        copied = f"{links} public link{pluralize(links)} and {requests} credit request{pluralize(requests)} copied"
-        dry_run = ", not kept (dry run)" if options["dry_run"] else ""
-        self.stdout.write(f"{copied}, {result.updated} updated{dry_run}.")
+            for batch in import_rows(dry_run=options["dry_run"]):
+                # At once, because some rows are reported only once.
+                for line in batch.problems:
+                    self.stderr.write(line)
+                result += batch
+        except Error as error:
+            self.stdout.write(_summary(result, dry_run=options["dry_run"]))
+            raise CommandError(
+                f"The database reported an error ({type(error).__name__}), and not all rows were copied. "
+                "Run the command again to copy the rest."
+            ) from error
+        self.stdout.write(_summary(result, dry_run=options["dry_run"]))
+        skipped = len(result.problems)
         if skipped:
             raise CommandError(f"{skipped} row{pluralize(skipped)} skipped. All others were copied.")
+
+
+def _summary(result: ImportResult, *, dry_run: bool) -> str:
+    links, requests = result.links, result.requests
+    copied = f"{links} public link{pluralize(links)} and {requests} credit request{pluralize(requests)} copied"
+    return f"{copied}, {result.updated} updated{', not kept (dry run)' if dry_run else ''}."
