@@ -17,7 +17,7 @@ from django.test import Client
 from kombu.transport.memory import Channel
 
 from tests import factories
-from tests.support import database, smtp
+from tests.support import database, privacy, smtp
 from tests.support.celery_app import app as celery_app
 from tests.support.failures import Failure
 
@@ -42,6 +42,14 @@ def _quick_flush() -> Iterator[None]:
     """Flush the database after transactional tests with ``database.flush``, which is ten times faster than Django's."""
     with mock.patch.object(flush.Command, "handle", database.flush):
         yield
+
+
+@pytest.fixture(autouse=True)
+def seen_by_operators() -> Iterator[list[str]]:
+    """Log lines, emails to ADMINS, and published messages. A test that puts personal data there fails (promise 9)."""
+    with privacy.watched() as texts:
+        yield texts
+    assert not privacy.leaks(texts)
 
 
 @pytest.fixture(autouse=True)

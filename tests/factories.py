@@ -19,7 +19,7 @@ class UserFactory(DjangoModelFactory):
     username = factory.Sequence("learner{}".format)
     email = factory.LazyAttribute(lambda user: f"{user.username}@learners.example")
     first_name = "Halima"
-    last_name = factory.Sequence("Number {}".format)
+    last_name = factory.Sequence("Okafor {}".format)
 
 
 class SiteFactory(DjangoModelFactory):

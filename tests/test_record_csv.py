@@ -41,7 +41,7 @@ def test_rows():
         ["Last updated", "2026-06-15"],
         [],
         ["Course", "School", "Course ID", "Attempts", "Grade", "Letter grade", "Earned"],
-        ["Probability", "Northfield", "course-v1:N+P+1", "2", "91%", "A", "2026-06-15"],
+        ["Probability", "Northfield", "course-v1:N+P+1", "2", "91%", "Distinction", "2026-06-15"],
         ["Inference", "Northfield", "course-v1:N+I+1", "0", "", "", ""],
     ]
 

@@ -204,7 +204,7 @@ class TestProgramRecords:
                         "course_id": "course-v1:N+P+1",
                         "issue_date": "2026-06-15T00:00:00Z",
                         "percent_grade": 0.914,
-                        "letter_grade": "A",
+                        "letter_grade": "Distinction",
                     },
                     {
                         "name": "Inference",
@@ -247,7 +247,7 @@ class TestProgramRecords:
             "course_id": "course-v1:N+P+1",
             "issue_date": issue_date,
             "percent_grade": 0.914,
-            "letter_grade": "A",
+            "letter_grade": "Distinction",
         }
 
     def test_public_record(self, client, program, pathway, learner):

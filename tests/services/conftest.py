@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 
+from tests.support import privacy
 from tests.support.celery_app import app
 from tests.support.processes import Process, Web, worker_command
 
@@ -79,25 +80,29 @@ def environment(relay: Any, settings: Any, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def worker(
-    broker: str, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Process]:
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the output of processes. A test that puts personal data there fails (promise 9)."""
+    folder = tmp_path_factory.mktemp("logs")
+    yield folder
+    assert not privacy.leaks(path.read_text(encoding="utf-8", errors="replace") for path in folder.iterdir())
+
+
+@pytest.fixture
+def worker(broker: str, environment: dict[str, str], logs: Path) -> Callable[..., Process]:
     """Return a function that prepares a worker with additional environment variables."""
-    log = tmp_path_factory.mktemp("worker") / "log"
 
     def prepare(concurrency: int = 1, **more: str) -> Process:
         command = worker_command(environment["TEST_QUEUE"], concurrency)
-        return Process(*command, log=log, environment={**environment, **more})
+        return Process(*command, log=logs / "worker", environment={**environment, **more})
 
     return prepare
 
 
 @pytest.fixture
-def web(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Web]:
+def web(environment: dict[str, str], logs: Path) -> Callable[..., Web]:
     """Return a function that prepares a web server with additional environment variables."""
-    log = tmp_path_factory.mktemp("web") / "log"
 
     def prepare(workers: int = 1, threads: int = 1, **more: str) -> Web:
-        return Web(log, {**environment, **more}, workers, threads)
+        return Web(logs / "web", {**environment, **more}, workers, threads)
 
     return prepare
