@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 import dj_database_url
 
@@ -69,7 +70,20 @@ SQLITE = {
     "TEST": {"NAME": f"{gettempdir()}/credit_pathways_test_{os.getpid()}.sqlite3"},
 }
 URL = os.environ.get("TEST_DATABASE_URL")
-DATABASES = {"default": dj_database_url.parse(URL) if URL else SQLITE}
+DATABASE: dict[str, Any] = dj_database_url.parse(URL) if URL else SQLITE
+LEVEL = os.environ.get("TEST_ISOLATION_LEVEL")
+if LEVEL and DATABASE["ENGINE"].endswith("mysql"):
+    DATABASE["OPTIONS"] = {"isolation_level": LEVEL}
+elif LEVEL and DATABASE["ENGINE"].endswith("postgresql"):
+    from psycopg import IsolationLevel
+
+    DATABASE["OPTIONS"] = {"isolation_level": IsolationLevel[LEVEL.upper().replace(" ", "_")]}
+# The second one only exists if there are tests that ask for it. Its tables are created at once, which takes no time.
+SECOND = f"{DATABASE.get('TEST', {}).get('NAME', 'test_' + DATABASE['NAME'])}_second"
+DATABASES = {
+    "default": DATABASE,
+    "second": {**DATABASE, "TEST": {"NAME": SECOND, "MIGRATE": False, "DEPENDENCIES": []}},
+}
 
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
 
