@@ -3,11 +3,11 @@
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from . import conf, database
 from .delivery import broker, later, learner_emails, sending
@@ -58,10 +58,16 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
         raise NotRequestable(f"learner {user.pk} has no record in program {program.uuid}")
     if not chosen:
         return []
+    click = _Click(record, chosen, deadline)
     try:
-        return database.retry_once(partial(_record_requests, record, chosen, deadline))
-    except IntegrityError:
-        raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
+        database.retry_once(click.record_requests)
+    except Exception as error:
+        if not click.is_committed:
+            if isinstance(error, IntegrityError):
+                raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
+            raise
+        log.warning("a function of the host for on_commit raised %s", type(error).__name__)
+    return click.requests
 
 
 def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]:
@@ -74,34 +80,60 @@ def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]
     return [found[pk] for pk in ids]
 
 
-def _record_requests(record: ProgramRecord, pathways: list[Pathway], deadline: float) -> list[UserCreditPathway]:
-    values = {"user": record.user, "program": record.program, "completed": record.progress.completed}
-    # The catalog is locked in the order in which a synchronization locks it: pathways by pk, then programs.
-    requests = {
-        pathway: UserCreditPathway.objects.create(pathway=pathway, **values)
-        for pathway in sorted(pathways, key=lambda pathway: pathway.pk)
-    }
-    record = replace(record, shared_record=record.shared_record or _share(record.user, record.program))
-    chosen = [requests[pathway] for pathway in pathways]
-    transaction.on_commit(partial(_deliver, chosen, record, deadline), using=database.alias())
-    return chosen
+@dataclass
+class _Click:
+    """What a learner has just asked for."""
 
+    program_record: ProgramRecord
+    pathways: list[Pathway]
+    deadline: float
+    requests: list[UserCreditPathway] = field(default_factory=list)
+    is_committed: bool = False
 
-def _deliver(credit_requests: list[UserCreditPathway], record: ProgramRecord, deadline: float) -> None:
-    """Deliver, or queue, what was just committed. Trouble with one request never affects the others (promise 3)."""
-    if conf.delivery() == "celery":
-        for credit_request in credit_requests:
+    def record_requests(self) -> None:
+        # First, so that an error of one of the host's functions, which come later, does not keep it from being called.
+        transaction.on_commit(self.deliver, using=database.alias())
+        record = self.program_record
+        values = {"user": record.user, "program": record.program, "completed": record.progress.completed}
+        # The catalog is locked in the order in which a synchronization locks it: pathways by pk, then programs.
+        requests = {
+            pathway: UserCreditPathway.objects.create(pathway=pathway, **values)
+            for pathway in sorted(self.pathways, key=lambda pathway: pathway.pk)
+        }
+        shared_record = record.shared_record or _share(record.user, record.program)
+        self.program_record = replace(record, shared_record=shared_record)
+        self.requests = [requests[pathway] for pathway in self.pathways]
+
+    def deliver(self) -> None:
+        """Deliver, or queue, what was just committed. Trouble with one request never affects the others (promise 3)."""
+        self.is_committed = True
+        if conf.delivery() == "celery":
+            for credit_request in self.requests:
+                _announce(credit_request)
+            broker.enqueue(self.requests, self.deadline)
+            return
+        for number, credit_request in enumerate(self.requests):
             _announce(credit_request)
-        broker.enqueue(credit_requests)
-        return
-    for credit_request in credit_requests:
-        _announce(credit_request)
-        _deliver_now(credit_request, record, deadline)
-    # After all of the institutions' emails, because the learner waits for the response.
-    with learner_emails.held_back(deadline - time.monotonic()):
-        for credit_request in credit_requests:
-            if credit_request.status == UserCreditPathway.Status.SENT:
-                learner_emails.tell(credit_request.pk, Event.SENT)
+            if time.monotonic() > self.deadline:
+                sending.fail(self.requests[number:], sending.NOT_STARTED)
+                break
+            self._deliver_now(credit_request)
+        self._confirm()
+
+    def _deliver_now(self, credit_request: UserCreditPathway) -> None:
+        pending = [UserCreditPathway.Status.PENDING]
+        try:
+            sending.send(credit_request, lambda: self.program_record, from_statuses=pending)
+        except Exception as error:  # noqa: BLE001  of the database
+            log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
+            sending.fail([credit_request], sending.with_error(sending.NOT_SENT, error))
+
+    def _confirm(self) -> None:
+        """Confirm what was sent, after all of the institutions' emails, because the learner waits for the response."""
+        with learner_emails.held_back(self.deadline - time.monotonic()):
+            for credit_request in self.requests:
+                if credit_request.status == UserCreditPathway.Status.SENT:
+                    learner_emails.tell(credit_request.pk, Event.SENT)
 
 
 def _announce(credit_request: UserCreditPathway) -> None:
@@ -109,17 +141,6 @@ def _announce(credit_request: UserCreditPathway) -> None:
         credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
     except Exception as error:  # noqa: BLE001  Django cannot log the error of a receiver without a name, such as a partial
         log.warning("credit request %s: a receiver raised %s", credit_request.pk, type(error).__name__)
-
-
-def _deliver_now(credit_request: UserCreditPathway, record: ProgramRecord, deadline: float) -> None:
-    if time.monotonic() > deadline:
-        sending.fail(credit_request, sending.NOT_STARTED)
-        return
-    try:
-        sending.send(credit_request, lambda: record, from_statuses=UserCreditPathway.UNSENT)
-    except Exception as error:  # noqa: BLE001  of the database
-        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        sending.fail(credit_request, sending.with_error(sending.NOT_SENT, error))
 
 
 def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
@@ -144,7 +165,9 @@ def requestable_pathways(*, program: Program) -> QuerySet[Pathway]:
 def credit_requests(*, user: Learner) -> QuerySet[UserCreditPathway]:
     """Return the learner's requests, newest first. Earlier requests never decide what a learner may do (ADR 0001)."""
     requests = UserCreditPathway.objects.filter(user=user).with_imported().order_by("-created", "-pk")
-    return database.primary(requests).prefetch_related("pathway", "program__site")
+    pathways = Prefetch("pathway", database.primary(Pathway.objects.all()))
+    programs = Prefetch("program", database.primary(Program.objects.select_related("site")))
+    return database.primary(requests).prefetch_related(pathways, programs)
 
 
 def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:

@@ -145,8 +145,8 @@ def test_a_learner_requests_credit(demo):
         ["halima", *MASTER, SUPPLY_CHAIN, "sent"],
         ["halima", *REFUSED, STATISTICS, "failed"],
         ["halima", *MASTER, STATISTICS, "sent"],
-        ["halima", *MASTER, STATISTICS, "sent"],
         ["halima", *DIPLOMA, STATISTICS, "sent"],
+        ["halima", *MASTER, STATISTICS, "sent"],
     ]
 
 

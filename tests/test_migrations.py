@@ -15,6 +15,7 @@ NOT_KNOWN = {
         "completed": None,
         "sent_to": "",
         "attempts": 0,
+        "learner_email_attempts": 0,
         "failure_reason": "",
         "bounced_at": None,
         "bounce_reason": "",

@@ -6,10 +6,13 @@ import time
 import weakref
 from datetime import timedelta
 from functools import partial
+from io import StringIO
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.core.management import call_command
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db.models.signals import post_save
 from django.dispatch import Signal
 from django.urls import reverse
 from edx_ace import ace
@@ -25,6 +28,7 @@ from tests.support import sessions, smtp
 from tests.support.failures import FAILURES, BusyChannel
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
+from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -236,6 +240,55 @@ class TestTroubleWithOneRequest:
         levels = ["success" if status == "sent" else "error" for status in outcomes]
         assert [message.level_tag for message in page.context["messages"]] == levels
         assert statuses() == outcomes
+
+    @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a connection to a file does not die")
+    def test_the_connection_dies_before_the_attempt_is_committed(self, client, program, pathway, relay):
+        kill, killed = sessions.killer(), []
+
+        def wrapper(execute, sql, params, many, context):
+            result = execute(sql, params, many, context)
+            if sql.startswith("UPDATE") and "failure_reason" in sql and not killed:
+                killed.append(kill())
+            return result
+
+        with connection.execute_wrapper(wrapper):
+            assert post_send(client, program, pathway).status_code == 502
+        assert killed
+        assert statuses() == ["failed"]
+
+    def test_the_outcome_cannot_be_recorded(self, client, program, pathway, relay, caplog):
+        """The learner is told the truth. A second email, with the same Message-ID, may follow."""
+
+        def away(execute, sql, params, many, context):
+            if "UPDATE" in sql and "sent_to" in sql:
+                raise OperationalError("away")
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(away):
+            assert post_send(client, program, pathway).json()["status"] == "sent"
+        assert (statuses(), len(relay.messages)) == (["pending"], 1)
+        assert "sent, but not recorded: OperationalError" in caplog.text
+
+    @pytest.mark.parametrize("error", [LookupError("Halima"), IntegrityError("Halima")])
+    def test_a_function_of_the_host_for_on_commit_raises(self, error, client, program, pathway, relay, caplog):
+        def fail():
+            raise error
+
+        def receiver(**kwargs):
+            transaction.on_commit(fail)
+
+        with connected(post_save, receiver, sender=UserCreditPathway):
+            assert post_send(client, program, pathway).status_code == 200
+        assert (statuses(), len(relay.messages)) == (["sent"], 1)
+        assert f"a function of the host for on_commit raised {type(error).__name__}" in caplog.text
+
+    def test_another_process_delivers_it_first(self, client, program, pathway, relay):
+        def receiver(**kwargs):
+            run_concurrently(1, lambda: call_command("deliver_pending", older_than=0, stdout=StringIO()))
+
+        with connected(credit_requested, receiver):
+            assert post_send(client, program, pathway).json()["status"] == "sent"
+        assert len(relay.messages) == 1
 
     def test_a_receiver_of_the_host_without_a_name_raises(self, client, program, pathway, relay, caplog):
         """Django cannot log that: a partial has no ``__qualname__``."""

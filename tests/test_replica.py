@@ -3,6 +3,8 @@
 from io import StringIO
 
 import pytest
+from credentials.apps.catalog import models as catalog
+from credentials.apps.records import models as records
 from django.contrib.sites.models import Site
 from django.core.management import call_command
 from django.urls import reverse
@@ -155,6 +157,14 @@ class TestOutdatedReplica:
 
     def test_a_catalog(self):
         programs = [program_item()]
-        catalog = {"site": Site.objects.get_current(), "programs": programs, "pathways": [pathway_item(*programs)]}
-        assert len(synchronize(**catalog).changes) == 3
-        assert synchronize(**catalog).changes == []
+        items = {"programs": programs, "pathways": [pathway_item(*programs)]}
+        assert len(synchronize(site=Site.objects.get_current(), **items).changes) == 3
+        assert synchronize(site=Site.objects.get_current(), **items).changes == []
+
+    def test_an_import(self, learner, program):
+        """A link that was imported, then withdrawn, stays withdrawn."""
+        theirs = catalog.Program.objects.create(site=program.site, uuid=program.uuid, title=program.title)
+        records.ProgramCertRecord.objects.create(user=learner, program=theirs)
+        assert run("import_credentials_requests")[0].startswith("1 public link ")
+        api.revoke_record(user=learner, program=program)
+        assert run("import_credentials_requests")[0].startswith("0 public links ")

@@ -8,6 +8,8 @@ the ``ATOMIC_REQUESTS`` of ``default``.
 from io import StringIO
 
 import pytest
+from credentials.apps.catalog import models as catalog
+from credentials.apps.records import models as records
 from django.contrib.sites.models import Site
 from django.core.management import call_command
 from django.db import connections
@@ -105,7 +107,14 @@ class TestCommands:
 
     def test_a_synchronization_is_one_transaction(self):
         program = program_item()
-        catalog = {"site": Site.objects.get_current(), "programs": [program], "pathways": [pathway_item(program)]}
-        assert len(synchronize(**catalog, dry_run=True).changes) == 3
-        assert len(synchronize(**catalog).changes) == 3
-        assert synchronize(**catalog).changes == []
+        items = {"programs": [program], "pathways": [pathway_item(program)]}
+        for is_dry, changes in ((True, 3), (False, 3), (False, 0)):
+            result = synchronize(site=Site.objects.get_current(), dry_run=is_dry, **items)
+            assert len(result.changes) == changes
+
+    @pytest.mark.parametrize("is_dry", [True, False])
+    def test_an_import_is_one_transaction(self, is_dry, learner, program):
+        theirs = catalog.Program.objects.create(site=program.site, uuid=program.uuid, title=program.title)
+        records.ProgramCertRecord.objects.create(user=learner, program=theirs)
+        call_command("import_credentials_requests", dry_run=is_dry, stdout=StringIO())
+        assert ProgramCertRecord.objects.exists() is not is_dry

@@ -179,12 +179,10 @@ def test_without_a_limit_the_cache_is_not_asked(client, program, settings, break
     assert (connection_count(silent), warnings()) == (0, [])
 
 
-@pytest.mark.parametrize("name", ["share", "share_link"])
-def test_an_invalid_rate_is_an_error_all_the_same(name, client, program, settings, break_cache):
+def test_an_invalid_rate_is_an_error_all_the_same(settings):
     settings.CREDIT_PATHWAYS_REQUEST_RATE = "often"
-    break_cache("refuses")
     with pytest.raises(ValueError, match="not enough values"):
-        post(client, name, program)
+        RequestRateThrottle()
 
 
 def test_seconds_to_wait(rf, learner, settings):

@@ -99,17 +99,22 @@ def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None
 
 
 def _deliver(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]:
-    """Deliver a request, and return the level and text of its message."""
+    """Deliver a request, and return the level and text of its message. Whatever goes wrong must not affect others."""
+    try:
+        return _deliver_row(request, model_admin, pk)
+    except Exception as error:  # noqa: BLE001  of the database
+        log.warning("credit request %s: %s", pk, type(error).__name__)
+        database.connection().close_if_unusable_or_obsolete()
+        return messages.ERROR, f"{_(sending.NOT_SENT)} ({type(error).__name__})."
+
+
+def _deliver_row(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]:
     row = _requests().filter(pk=pk).first()  # read again: it may have been delivered or deleted in the meantime
     if row is None:
         return messages.WARNING, _("it is gone.")
     if reason := _reason_not_deliverable(row):
         return messages.WARNING, _("not delivered: %(reason)s") % {"reason": reason}
-    try:
-        status = api.deliver(row)
-    except Exception as error:  # noqa: BLE001  whatever goes wrong must not affect other requests
-        log.warning("credit request %s: %s", pk, type(error).__name__)
-        status, row.failure_reason = Status.FAILED, sending.with_error(sending.NOT_SENT, error)
+    status = api.deliver(row)
     if status == Status.PENDING:
         return messages.WARNING, _("it is being delivered by somebody else just now.")
     model_admin.log_change(request, row, f"Deliver again: {status.value}")

@@ -50,6 +50,7 @@ def _storable(reason: str, learner: Learner) -> str:
     """Return ``reason`` as one line without the learner's name and address, which spam filters may quote."""
     # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
     text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
-    for personal in (learner.get_full_name(), email_address(learner)):
-        text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text) if personal else text
+    for personal in (learner.get_full_name(), email_address(learner), learner.get_username()):
+        pattern = rf"(?<!\w){re.escape(personal)}(?!\w)"
+        text = re.sub(pattern, "…", text, flags=re.IGNORECASE) if personal else text
     return text[:_MAX_REASON_LENGTH]

@@ -1,7 +1,8 @@
 """Handing credit requests to Celery. Celery is an extra, so it is imported only when it is used."""
 
 import logging
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,15 +28,19 @@ KILL_DELAY = 30
 RETRY_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 
-def enqueue(credit_requests: Iterable[UserCreditPathway]) -> None:
-    """Queue pending requests. If the broker does not accept one in time, that one and the rest fail."""
-    is_available = True
-    for credit_request in credit_requests:
+def enqueue(credit_requests: Sequence[UserCreditPathway], deadline: float) -> None:
+    """
+    Queue pending requests. If the broker does not accept one, that one and the rest fail.
+
+    They also fail if it is too slow to accept them before ``deadline``, a time of ``time.monotonic()``.
+    """
+    for number, credit_request in enumerate(credit_requests):
         name = f"credit request {credit_request.pk}"
-        is_available = is_available and publish(TASK, name, credit_request.pk, credit_request.attempts)
-        if not is_available:
-            sending.fail(credit_request, sending.NOT_QUEUED)
-        elif import_string(TASK).app.conf.task_always_eager:
+        is_in_time = time.monotonic() < deadline
+        if not (is_in_time and publish(TASK, name, credit_request.pk, credit_request.attempts)):
+            sending.fail(credit_requests[number:], sending.NOT_QUEUED)
+            return
+        if import_string(TASK).app.conf.task_always_eager:
             names = ["status", "modified", "sent_to", "attempts", "failure_reason"]
             credit_request.refresh_from_db(using=database.alias(), fields=names)
 

@@ -107,7 +107,8 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
     """
     Try once to deliver each request that has been pending for longer, and yield it when that is done.
 
-    Two processes may do this at the same time: an attempt claims its request.
+    After an error of the database, the request is yielded as pending. Two processes may do this at the same time: an
+    attempt claims its request.
     """
     for request_id in list(overdue_requests(older_than=older_than).values_list("pk", flat=True)):
         try:
@@ -115,6 +116,7 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
             change = credit_request and _deliver_or_give_up(credit_request, on_failure=Status.FAILED)
         except Exception as error:  # noqa: BLE001  from the database
             _handle(request_id, error)
+            yield UserCreditPathway(pk=request_id)
         else:
             yield from [credit_request] if credit_request and change else []
 

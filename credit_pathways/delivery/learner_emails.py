@@ -127,6 +127,9 @@ def attempt(request_id: int, event: Event, *, queued_after: int) -> bool:
     """
     rows = _rows(request_id).filter(learner_email_attempts__lte=queued_after)
     try:
+        # Before it is counted, or the message of a later event would be taken for a copy of this one.
+        if _request_to_tell(request_id, event) is None:
+            return True
         is_first = database.retry_once(lambda: rows.update(learner_email_attempts=queued_after + 1), atomic=False)
     except Exception as error:  # noqa: BLE001  of the database
         log.warning("%s: not sent: %s", log_name(request_id, event), type(error).__name__)

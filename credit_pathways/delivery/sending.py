@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
@@ -43,7 +43,7 @@ NO_CHANNEL = gettext_noop(
 )
 NOT_SENT = gettext_noop("The email could not be sent")
 NOT_QUEUED = gettext_noop("The request could not be queued")
-NOT_STARTED = gettext_noop("The mail server is slow, and there was no time left for this email")
+NOT_STARTED = gettext_noop("There was no time left to send this email")
 INTERRUPTED = gettext_noop("Every attempt was interrupted")
 RETIRED = gettext_noop("The learner was retired")
 
@@ -103,7 +103,9 @@ def send(
         attempt.read(read_record)
         outcome = attempt.send()
     if outcome is None:
-        credit_request.status = Status.PENDING
+        read_status(credit_request)
+        if credit_request.status in from_statuses:
+            credit_request.status = Status.PENDING
         return None
     return Change(before, outcome.status)
 
@@ -135,14 +137,17 @@ def read_status(credit_request: UserCreditPathway) -> None:
     credit_request.status = rows.values_list("status", flat=True).first() or Status.PENDING
 
 
-def fail(credit_request: UserCreditPathway, failure_reason: str) -> None:
+def fail(credit_requests: Collection[UserCreditPathway], failure_reason: str) -> None:
     """Give up. If not even that can be saved, at least tell the learner, who is waiting for the response."""
     try:
         database.connection().close_if_unusable_or_obsolete()
-        give_up(credit_request, failure_reason)
-    except Exception as error:  # noqa: BLE001  the database is unavailable
+        for credit_request in credit_requests:
+            give_up(credit_request, failure_reason)
+    except Exception as error:  # noqa: BLE001  the database is unavailable, for the other requests too
         log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        credit_request.status = Status.FAILED
+        for credit_request in credit_requests:
+            if credit_request.status == Status.PENDING:
+                credit_request.status = Status.FAILED
 
 
 def with_error(failure_reason: str, error: BaseException) -> str:
@@ -160,21 +165,17 @@ def _start(credit_request: UserCreditPathway, from_statuses: Collection[Status])
         "modified": timezone.now() + timedelta(seconds=conf.celery_time_limit()),
     }
     rows = _rows(credit_request, from_statuses)
-    return database.retry_once(lambda: _update(credit_request, rows, claim), durable=database.has_row_locks())
+    is_claimed = bool(database.retry_once(lambda: rows.update(**claim), durable=database.has_row_locks()))
+    # Not before the commit: if it fails, the row is as it was.
+    for name, value in claim.items() if is_claimed else ():
+        setattr(credit_request, name, value)
+    return is_claimed
 
 
 def _rows(credit_request: UserCreditPathway, from_statuses: Collection[Status]) -> UserCreditPathwayQuerySet:
     """Return the row, unless its status is another one, or another attempt was started since it was read."""
     rows = UserCreditPathway.objects.filter(pk=credit_request.pk, attempts=credit_request.attempts)
     return rows.filter(status__in=from_statuses)
-
-
-def _update(credit_request: UserCreditPathway, rows: UserCreditPathwayQuerySet, values: dict[str, Any]) -> bool:
-    """Update the row and, if it is among ``rows``, ``credit_request``. Return whether it is."""
-    is_updated = bool(rows.update(**values))
-    for name, value in values.items() if is_updated else ():
-        setattr(credit_request, name, value)
-    return is_updated
 
 
 def _record(credit_request: UserCreditPathway, outcome: Outcome, from_statuses: Collection[Status]) -> bool:
@@ -184,11 +185,13 @@ def _record(credit_request: UserCreditPathway, outcome: Outcome, from_statuses: 
     if outcome.status == Status.SENT:
         rows = UserCreditPathway.objects.filter(pk=credit_request.pk)
         values["sent_to"] = outcome.sent_to
-    is_recorded = _update(credit_request, rows, values)
-    if is_recorded:
-        level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
-        log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
-    return is_recorded
+    if not rows.update(**values):
+        return False
+    for name, value in values.items():
+        setattr(credit_request, name, value)
+    level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
+    log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
+    return True
 
 
 @dataclass
@@ -216,9 +219,19 @@ class _Attempt:
         except Exception:
             if self.outcome is None:
                 raise
+            self._record_again(self.outcome)
+        return self.outcome
+
+    def _record_again(self, outcome: Outcome) -> None:
+        """Record the outcome without the transaction, which is lost. Not even the database can make ``sent`` untrue."""
+        try:
             database.connection().close_if_unusable_or_obsolete()
             database.retry_once(self._record, atomic=False)
-        return self.outcome
+        except Exception as error:
+            if outcome.status != Status.SENT:
+                raise
+            log.warning("credit request %s: sent, but not recorded: %s", self.credit_request.pk, type(error).__name__)
+            self.credit_request.status = outcome.status
 
     def _send_locked(self) -> None:
         row = self._lock()
@@ -231,17 +244,16 @@ class _Attempt:
 
     def _lock(self) -> LockedRow | None:
         """
-        Lock the row; ``None`` if it is locked or gone.
+        Lock the row; ``None`` if it is gone.
 
-        If it is locked, the other process is sending the email, and this one never waits for it. The query uses the
-        primary key alone, because two deliveries that reach the same row through different indexes can deadlock.
+        Another process can only have it locked for a moment, while it finds out that the row is claimed. The query uses
+        the primary key alone, because two deliveries that reach the same row through different indexes can deadlock.
         """
         shared_records = [self.record.shared_record.pk] if self.record and self.record.shared_record else []
         link = ProgramCertRecord.objects.filter(pk__in=shared_records)
         # A subquery, because a join would lock the user's row too.
         active_user = get_user_model()._default_manager.filter(pk=OuterRef("user"), is_active=True)
-        skip_locked = database.connection().features.has_select_for_update_skip_locked
-        rows = database.primary(UserCreditPathway.objects.select_for_update(skip_locked=skip_locked))
+        rows = database.primary(UserCreditPathway.objects.select_for_update())
         values = rows.values_list("status", "attempts", Exists(active_user), Exists(link))
         return next((LockedRow(*row) for row in values.filter(pk=self.credit_request.pk)), None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 
 from credit_pathways import api
@@ -173,6 +173,21 @@ def test_an_exception_does_not_affect_other_requests(staff, make, relay, setting
     ]
     assert f"credit request {row.pk}: ZeroDivisionError" in caplog.text
     assert row.user.email not in caplog.text
+
+
+def test_an_error_of_the_database_does_not_affect_other_requests(staff, make, relay):
+    def away(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and "failure_reason" in sql and not struck:
+            struck.append(sql)
+            raise OperationalError("away")
+        return execute(sql, params, many, context)
+
+    struck, row, other = [], make(), make()
+    with connection.execute_wrapper(away):
+        assert deliver(staff, row, other) == [
+            f"Request {row.pk}: The email could not be sent (OperationalError).",
+            f"Request {other.pk}: the email left.",
+        ]
 
 
 def test_atomic_requests_does_not_apply_to_this_view(staff, make, relay, monkeypatch):

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.urls import reverse
 
 from credit_pathways import api
-from credit_pathways.delivery import broker
+from credit_pathways.delivery import broker, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request
 from tests import factories
@@ -202,6 +202,12 @@ class TestBrokenBroker:
         monkeypatch.setattr(deliver_credit_request, "apply_async", work_first)
         answer = post_send(client, program, pathway)
         assert (answer.status_code, answer.json()["status"], len(relay.messages)) == (200, "sent", 1)
+
+    def test_a_click_has_a_limited_time(self, client, program, pathway, monkeypatch):
+        monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", -1)
+        page = press_send(client, program, pathway, factories.PathwayFactory(programs=[program]))
+        assert [message.level_tag for message in page.context["messages"]] == ["error", "error"]
+        assert queued() == []
 
     def test_the_log_has_the_kind_of_error(self, broken_broker, client, program, pathway, caplog):
         post_send(client, program, pathway)

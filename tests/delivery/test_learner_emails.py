@@ -355,6 +355,14 @@ class TestCelery:
         send_learner_email.apply(message.payload[0]).get()
         assert recipients(relay) == [LEARNER] * 2
 
+    def test_a_message_that_is_no_longer_true_does_not_make_the_next_one_a_copy(self, sent_row, relay):
+        assert bounce(sent_row)
+        [message] = self.queued()
+        send_learner_email.apply([sent_row.pk, "sent", 0]).get()
+        assert relay.messages == []
+        send_learner_email.apply(message.payload[0]).get()
+        assert recipients(relay) == [LEARNER]
+
     def test_an_error_of_the_database_loses_nothing(self, sent_row, relay):
         def away(execute, sql, params, many, context):
             if "UPDATE" in sql and not struck:

@@ -78,6 +78,14 @@ class TestLock:
         statuses = run_concurrently(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
         assert (sorted(statuses), len(relay.messages)) == (["pending", "pending", "sent"], 1)
 
+    def test_of_two_deliveries_that_start_at_once_one_sends_the_email(self, request_row, relay):
+        """The other one locks the row for a moment, too, while it finds out that the row is claimed."""
+        for number in range(1, 21):
+            UserCreditPathway.objects.update(status="failed", failure_reason="x", attempts=0)
+            statuses = run_concurrently(2, lambda: api.deliver(UserCreditPathway.objects.get()))
+            assert set(statuses) <= {"sent", "pending"}
+            assert (status_of(request_row), len(relay.messages)) == ("sent", number)
+
 
 class TestWithdrawnLink:
     def test_no_email_contains_a_dead_link(self, learner, program, pathway, relay):

@@ -131,7 +131,7 @@ def test_an_error_of_the_database_does_not_affect_other_requests(pending, relay)
 
     pending(100), pending(100)
     struck = []
-    with connection.execute_wrapper(away):
+    with connection.execute_wrapper(away), pytest.raises(CommandError, match="The database reported an error"):
         call_command("deliver_pending", older_than=60)
     assert (statuses(), len(relay.messages)) == (["pending", "sent"], 1)
 

@@ -67,7 +67,7 @@ class TestMailServers:
             request_credit(learner, program, pathway)
             wait_until(finished)
         assert statuses() == ["failed"]
-        assert [attempt for attempt in range(1, 6) if f": attempt {attempt} failed" in process.output()] == [1, 2, 3]
+        assert process.output().count(": retrying in") == 3
 
     def test_one_that_disconnects(self, worker, learner, program, pathway, relay):
         relay.disconnects = True

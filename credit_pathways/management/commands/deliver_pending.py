@@ -39,3 +39,5 @@ class Command(BaseCommand):
         self.stdout.write(f"{total} request{pluralize(total)}{result}.")
         if failed:
             raise CommandError(f"{failed} request{pluralize(failed)} failed. See the log; then retry in the admin.")
+        if total > sent and not options["dry_run"]:
+            raise CommandError("The database reported an error. See the log; then run the command again.")
