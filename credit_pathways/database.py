@@ -1,5 +1,7 @@
 """The database that the app writes to, and transactions that get in each other's way."""
 
+import random
+import time
 from collections.abc import Callable
 from sqlite3 import SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT
 from typing import Any, TypeVar
@@ -22,6 +24,9 @@ CONFLICT_CODES = {
     SQLITE_BUSY,
     SQLITE_BUSY_SNAPSHOT,
 }
+
+#: In seconds.
+MAX_RETRY_PAUSE = 0.1
 
 
 def alias() -> str:
@@ -76,6 +81,8 @@ def retry_once(function: Callable[[], T], *, atomic: bool = True, durable: bool 
     except DatabaseError as error:
         if is_committed or not _is_conflict(error):
             raise
+    # Others whose transaction was rolled back begin again now, too.
+    time.sleep(random.uniform(0, MAX_RETRY_PAUSE))  # noqa: S311
     return call()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -32,12 +32,12 @@ class CourseResult:
     #: Key of the course run, such as ``course-v1:DemoX+ST1+2026``.
     course_id: str
     #: How many verified attempts there were.
-    attempts: int
+    attempts: int = field(repr=False)
     #: A fraction from 0 to 1, or ``None``.
-    percent_grade: float | Decimal | None
-    letter_grade: str
+    percent_grade: float | Decimal | None = field(repr=False)
+    letter_grade: str = field(repr=False)
     #: Aware, or ``None`` if the course is not earned.
-    issue_date: datetime | None
+    issue_date: datetime | None = field(repr=False)
 
     @property
     def rounded_percent(self) -> int | None:
@@ -128,7 +128,7 @@ def email_address(user: Learner) -> str:
 class ProgramRecord:
     """A learner's record in a program, as the Program Record page shows it."""
 
-    user: Learner
+    user: Learner = field(repr=False)  # whose repr is the username
     program: Program
     progress: Progress
     #: ``None`` while the record is not shared.

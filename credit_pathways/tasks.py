@@ -3,15 +3,18 @@
 import logging
 import random
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from celery import Task, shared_task
 from celery.exceptions import Reject
 from celery.worker.request import Request
 
 from . import conf
-from .delivery import learner_emails
+from .delivery import later, learner_emails
 from .delivery.broker import LEARNER_EMAIL_TASK, TASK, publish_options
-from .delivery.later import attempt_delivery
 from .delivery.learner_emails import Event
 
 log = logging.getLogger(__name__)
@@ -50,9 +53,10 @@ def deliver_credit_request(self: Task, request_id: int, queued_after: int = 0) -
     At least once (promise 5): a message is acknowledged after its attempt, so a killed worker loses none. The message
     says after how many attempts it was queued, so that copies of it, which brokers may deliver later, do nothing.
     """
-    again_after = attempt_delivery(request_id=request_id, queued_after=queued_after)
+    again_after = later.attempt_delivery(request_id=request_id, queued_after=queued_after)
     if again_after is not None:
-        _retry(self, f"credit request {request_id}", request_id, again_after)
+        put_back = partial(later.put_back, request_id)
+        _retry(self, f"credit request {request_id}", (request_id, again_after), put_back)
 
 
 # Not rejected if the worker is lost: an email that kills its worker must not come back before institutions' emails.
@@ -68,17 +72,21 @@ def send_learner_email(self: Task, request_id: int, event: str, queued_after: in
     """Tell the learner about ``event`` (see ``learner_emails.Event``). Retry if the email was not sent."""
     is_done = learner_emails.attempt(request_id, Event(event), queued_after=queued_after)
     if not is_done and self.request.retries + 1 < conf.celery_attempts():
-        _retry(self, learner_emails.log_name(request_id, Event(event)), request_id, event, queued_after + 1)
+        name, put_back = learner_emails.log_name(request_id, Event(event)), partial(learner_emails.put_back, request_id)
+        _retry(self, name, (request_id, event, queued_after + 1), partial(put_back, queued_after + 1))
 
 
-def _retry(task: Task, name: str, *args: int | str) -> None:
+def _retry(task: Task, name: str, args: tuple[Any, ...], put_back: Callable[[], None]) -> None:
     """Queue the next message. If the broker does not accept it, put this one back, after a pause."""
-    pause = _pause_after(int(args[-1]))
+    pause = _pause_after(args[-1])
     log.warning("%s: retrying in %.0f s", name, pause)
     try:
         with publish_options() as options:
-            retry = task.retry(args=args, countdown=pause, throw=False, **options)
+            # A quorum queue does not accept less than a second.
+            retry = task.retry(args=args, countdown=max(1, pause), throw=False, **options)
     except Exception as error:
+        with suppress(Exception):  # without a database, the message does no harm
+            put_back()
         # A message that is put back is redelivered immediately, but the mail server should get its pause.
         time.sleep(min(pause, MAX_SLEEP))
         raise Reject(error, requeue=True) from error

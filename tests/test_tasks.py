@@ -214,7 +214,9 @@ class TestErrors:
         rejection = run_first_attempt(request_row.pk, Reject)
         assert time.monotonic() - began >= 0.2
         assert rejection.requeue
-        assert UserCreditPathway.objects.get().status == "pending"
+        relay.replies.clear()
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) is None
+        assert UserCreditPathway.objects.get().status == "sent"
 
 
 class TestCopies:

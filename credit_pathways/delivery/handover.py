@@ -48,7 +48,7 @@ def _may_be_logged(record: logging.LogRecord) -> bool:
     return not _is_handing_over.get()
 
 
-for _channel in ("braze", "django_email", "sailthru"):
+for _channel in ("braze", "django_email", "push_notification", "sailthru"):
     logging.getLogger(f"edx_ace.channel.{_channel}").addFilter(_may_be_logged)
 
 

@@ -37,6 +37,12 @@ def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
     return credit_request.attempts if credit_request.status == Status.PENDING else None
 
 
+def put_back(request_id: int) -> None:
+    """Let the message of the last attempt, which will be delivered again, count: no later one could be queued."""
+    rows = UserCreditPathway.objects.filter(pk=request_id, status=Status.PENDING)
+    database.retry_once(lambda: rows.update(failure_reason="", modified=timezone.now()), atomic=False)
+
+
 def _with_related(requests: UserCreditPathwayQuerySet) -> UserCreditPathwayQuerySet:
     """Return ``requests`` with all that their emails need."""
     return database.primary(requests).select_related("user", "pathway", "program__site")

@@ -138,6 +138,12 @@ def attempt(request_id: int, event: Event, *, queued_after: int) -> bool:
     return send(request_id, event) if is_first else True
 
 
+def put_back(request_id: int, attempts: int) -> None:
+    """Let the message of the last attempt, which will be delivered again, count: no later one could be queued."""
+    rows = _rows(request_id).filter(learner_email_attempts=attempts)
+    database.retry_once(lambda: rows.update(learner_email_attempts=attempts - 1), atomic=False)
+
+
 def send(request_id: int, event: Event) -> bool:
     """Try once to send the email, and return whether nothing is left to do: it was sent, or there is none to send."""
     name = log_name(request_id, event)

@@ -64,11 +64,15 @@ class CreditRequestMessage(Message):
     def expiration_time(self, value: datetime | None) -> None:
         """Ignore the default that edx-ace's constructor assigns."""
 
+    def __repr__(self) -> str:
+        return f"<{self.log_id}>"  # without the context, the options and the recipient
+
     def report(self, key: str, value: Any) -> None:
         """Report to edx-ace's monitoring, keep errors, and stop a second attempt, which is reported when it starts."""
-        super().report(key, value)
         if key.endswith("_error"):
             self.error = sys.exception()
+            value = type(self.error).__name__  # its text may contain the learner's name or address
+        super().report(key, value)
         if key.endswith("_delivery_retried"):
             raise FatalChannelDeliveryError("a credit request's email is tried once")
 
