@@ -253,6 +253,12 @@ class TestCopies:
         assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 1
         assert (again_after, relay.rcpt_count, attempts_of(request_row.pk)) == ([0], 1, 1)
 
+    def test_putting_it_back_keeps_the_claim_of_another_process(self, request_row):
+        UserCreditPathway.objects.update(attempts=1, modified=timezone.now() + timedelta(seconds=60))
+        before = UserCreditPathway.objects.values().get()
+        later.put_back(request_row.pk)
+        assert UserCreditPathway.objects.values().get() == before
+
     def test_the_message_of_a_killed_attempt_is_not_stale(self, request_row, relay):
         UserCreditPathway.objects.update(attempts=1, modified=timezone.now() + timedelta(seconds=60))
         assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 0

@@ -39,7 +39,8 @@ def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
 
 def put_back(request_id: int) -> None:
     """Let the message of the last attempt, which will be delivered again, count: no later one could be queued."""
-    rows = UserCreditPathway.objects.filter(pk=request_id, status=Status.PENDING)
+    # Not an attempt that another process is still making: its claim must stay.
+    rows = UserCreditPathway.objects.filter(pk=request_id, status=Status.PENDING).exclude(failure_reason="")
     database.retry_once(lambda: rows.update(failure_reason="", modified=timezone.now()), atomic=False)
 
 
