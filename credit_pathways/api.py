@@ -63,7 +63,7 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
         database.retry_once(click.record_requests)
     except Exception as error:
         if not click.is_committed:
-            if isinstance(error, IntegrityError):
+            if isinstance(error, IntegrityError) and not database.exist(user, program, *chosen):
                 raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
             raise
         log.warning("a function of the host for on_commit raised %s", type(error).__name__)
@@ -180,6 +180,8 @@ def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:
     try:
         return database.retry_once(partial(_share, user, program), atomic=False)
     except IntegrityError:
+        if database.exist(user, program):
+            raise
         raise ProgramCertRecord.DoesNotExist(f"learner {user.pk} or program {program.uuid} is gone") from None
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from .models import UserCreditPathway
 
@@ -47,6 +47,17 @@ def primary(queryset: Q) -> Q:
 def has_row_locks() -> bool:
     """Return whether rows can be locked. SQLite's only lock stops all other writers."""
     return connection().features.has_select_for_update
+
+
+def exist(*rows: Model) -> bool:
+    """Return whether all of the rows are still there."""
+    return all(primary(row._meta.base_manager.filter(pk=row.pk)).exists() for row in rows)
+
+
+def require_no_transaction() -> None:
+    """Raise ``RuntimeError`` inside a caller's transaction (not inside the one of Django's ``TestCase``)."""
+    with transaction.atomic(using=alias(), durable=True):
+        pass
 
 
 def retry_once(function: Callable[[], T], *, atomic: bool = True, durable: bool = False) -> T:

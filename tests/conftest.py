@@ -16,6 +16,7 @@ from django.core.management.commands import flush
 from django.test import Client
 from kombu.transport.memory import Channel
 
+from credit_pathways.database import connection
 from tests import factories
 from tests.support import database, privacy, smtp
 from tests.support.celery_app import app as celery_app
@@ -134,6 +135,12 @@ def relay(settings: Any) -> Iterator[smtp.Relay]:
 def no_learner_emails(settings: Any) -> None:
     """Let the relay get emails to institutions only."""
     settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "none"
+
+
+@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
+def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test twice: without and with a transaction around each web request."""
+    monkeypatch.setitem(connection().settings_dict, "ATOMIC_REQUESTS", request.param)
 
 
 @pytest.fixture

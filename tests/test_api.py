@@ -1,7 +1,5 @@
 """The public Python API. test_promises.py tests the delivery promises."""
 
-import os
-
 import pytest
 
 from credit_pathways import api
@@ -108,13 +106,11 @@ class TestSharing:
         assert uuids == [ProgramCertRecord.objects.get().uuid] * 4
 
     def test_concurrent_requests_share_one_link(self, learner, program, pathway, relay):
-        # At SERIALIZABLE, more than two can conflict twice in a row (ADR 0023).
-        number = 2 if os.environ.get("TEST_ISOLATION_LEVEL") == "serializable" else 6
         statuses = run_concurrently(
-            number, lambda: api.request_credit(user=learner, program=program, pathways=[pathway])[0].status
+            6, lambda: api.request_credit(user=learner, program=program, pathways=[pathway])[0].status
         )
-        assert statuses == ["sent"] * number
-        assert (UserCreditPathway.objects.count(), len(relay.messages)) == (number, number)
+        assert statuses == ["sent"] * 6
+        assert (UserCreditPathway.objects.count(), len(relay.messages)) == (6, 6)
         assert ProgramCertRecord.objects.count() == 1
 
 

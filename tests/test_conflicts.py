@@ -7,7 +7,8 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 
@@ -18,18 +19,13 @@ from credit_pathways.signals import credit_requested
 from tests import factories
 from tests.support.database import interrupted
 from tests.support.receivers import connected
-from tests.support.threads import run_concurrently
+from tests.support.threads import run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: What a learner does to a program, with the status if it succeeds.
 SUCCESSES = {"send": 200, "request_credit": 302, "share": 201, "share_link": 302}
 REQUESTS = ("send", "request_credit")
-
-
-@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
-def _atomic_requests(request, monkeypatch):
-    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", request.param)
 
 
 @pytest.fixture
@@ -49,16 +45,6 @@ def post(client, program, pathway, settings):
     return post
 
 
-def run_together(*functions):
-    """Call the functions in threads that start together, and return their results."""
-    remaining = iter(functions)
-
-    def run():
-        return next(remaining)()
-
-    return run_concurrently(len(functions), run)
-
-
 def statuses():
     return list(UserCreditPathway.objects.order_by("pk").values_list("status", flat=True))
 
@@ -76,7 +62,7 @@ def rows(row):
     return type(row)._default_manager.filter(pk=row.pk)
 
 
-@pytest.mark.usefixtures("_atomic_requests")
+@pytest.mark.usefixtures("atomic_requests")
 class TestSharing:
     """Clicks of the same learner, for the same program."""
 
@@ -150,7 +136,7 @@ class TestRetirement:
         assert reasons <= {sending.RETIRED, sending.NOT_SHARED}
 
 
-@pytest.mark.usefixtures("_atomic_requests")
+@pytest.mark.usefixtures("atomic_requests")
 class TestGone:
     """What a click is about is deleted at the same time."""
 
@@ -194,6 +180,20 @@ class TestGone:
         with interrupted("INSERT INTO", UserCreditPathway, before=retire):
             assert post(name).status_code in (SUCCESSES[name], 404)
         assert statuses() == ["sent"] * len(relay.messages)
+
+
+def test_two_conflicts_in_a_row_do_not_mean_that_something_is_gone(learner, program, pathway):
+    taken = factories.ProgramCertRecordFactory().uuid
+
+    def take(instance, **kwargs):
+        instance.uuid = taken
+
+    with connected(pre_save, take, sender=ProgramCertRecord):
+        with pytest.raises(IntegrityError):
+            api.share_record(user=learner, program=program)
+        with pytest.raises(IntegrityError):
+            api.request_credit(user=learner, program=program, pathways=[pathway])
+    assert not UserCreditPathway.objects.exists()
 
 
 class TestRetryOnce:

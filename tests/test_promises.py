@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models.signals import post_save
 from django.dispatch import Signal
 from django.urls import reverse
@@ -31,11 +31,6 @@ from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
-def _atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", request.param)
 
 
 def press_send(client, program, *pathways):
@@ -65,7 +60,7 @@ def committed_rows():
 class TestRecordedFirst:
     """Promise 1."""
 
-    @pytest.mark.usefixtures("_atomic_requests")
+    @pytest.mark.usefixtures("atomic_requests")
     def test_the_row_is_committed_before_the_email_is_sent(self, client, program, pathway, relay):
         seen = []
         relay.on_data = lambda: seen.append(committed_rows())
@@ -102,7 +97,7 @@ class TestRecordedFirst:
 class TestSentIsTrue:
     """Promises 2 and 3: an unsent request is not recorded as sent, the learner is told, and the next request works."""
 
-    @pytest.mark.usefixtures("_atomic_requests")
+    @pytest.mark.usefixtures("atomic_requests")
     @pytest.mark.parametrize("name", FAILURES)
     def test_on_the_page(self, name, client, program, pathway, relay, failure):
         with getattr(failure, name)():
@@ -115,7 +110,7 @@ class TestSentIsTrue:
         [message] = page.context["messages"]
         assert (message.level_tag, statuses(), len(relay.messages)) == ("success", ["failed", "sent"], 1)
 
-    @pytest.mark.usefixtures("_atomic_requests")
+    @pytest.mark.usefixtures("atomic_requests")
     @pytest.mark.parametrize("name", FAILURES)
     def test_in_json(self, name, client, program, pathway, relay, failure):
         with getattr(failure, name)():

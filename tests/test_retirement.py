@@ -6,12 +6,12 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
-from django.urls import reverse
 
 from credit_pathways import api
 from credit_pathways.delivery import later, sending
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from tests import factories
+from tests.support.links import open_link
 from tests.support.outcomes import attempt
 from tests.support.threads import run_concurrently
 
@@ -29,14 +29,6 @@ def states():
     return list(UserCreditPathway.objects.order_by("pk").values_list("status", "failure_reason"))
 
 
-def dead_links(client, uuid):
-    """Return the status codes of the page, the CSV and the JSON of a public link."""
-    pages = [reverse(f"credit_pathways:{name}", args=[uuid]) for name in ("public_record", "public_record_csv")]
-    return [
-        client.get(page).status_code for page in (*pages, f"/records/api/v1/program_records/{uuid}/?is_public=true")
-    ]
-
-
 class TestInactiveAccount:
     @pytest.fixture(autouse=True)
     def _inactive(self, learner, request_row):
@@ -45,9 +37,9 @@ class TestInactiveAccount:
 
     def test_its_links_are_dead(self, client, learner):
         uuid = ProgramCertRecord.objects.get().uuid
-        assert dead_links(client, uuid) == [404, 404, 404]
+        assert open_link(client, uuid) == [404, 404, 404]
         type(learner).objects.update(is_active=True)
-        assert dead_links(client, uuid) == [200, 200, 200]
+        assert open_link(client, uuid) == [200, 200, 200]
 
     def test_nothing_is_delivered(self, learner, program, pathway, request_row, relay):
         assert attempt(request_row.pk) == "failed"
@@ -109,7 +101,7 @@ class TestRetireLearner:
             user=learner, program=request_row.program, pathway=request_row.pathway, status="failed"
         )
         api.retire_learner(user=learner)
-        assert dead_links(client, shared.uuid) == [404, 404, 404]
+        assert open_link(client, shared.uuid) == [404, 404, 404]
         assert [api.deliver(row) for row in (request_row, failed)] == ["failed", "failed"]
         assert not list(later.overdue_requests(older_than=0 * request_row.created.resolution))
         assert relay.messages == []

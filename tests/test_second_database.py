@@ -31,11 +31,8 @@ ALIVE, DEAD = [200] * 3, [404] * 3
 def _everything_in_the_second_database(settings):
     settings.DATABASE_ROUTERS = ["tests.support.routers.SecondDatabaseRouter"]
     Site.objects.clear_cache()
-
-
-@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
-def _atomic_requests(request, monkeypatch):
-    monkeypatch.setitem(connections["second"].settings_dict, "ATOMIC_REQUESTS", request.param)
+    yield
+    Site.objects.clear_cache()
 
 
 def post(client, name, program, **data):
@@ -51,7 +48,7 @@ def statuses():
     return list(UserCreditPathway.objects.order_by("pk").values_list("status", flat=True))
 
 
-@pytest.mark.usefixtures("_atomic_requests")
+@pytest.mark.usefixtures("atomic_requests")
 class TestViews:
     def test_a_request_is_committed_then_sent(self, client, program, pathway, relay):
         seen = []

@@ -16,7 +16,7 @@ from credit_pathways.catalog.sync import synchronize
 from credit_pathways.models import Pathway, Program, UserCreditPathway
 from tests import factories
 from tests.support.catalog_items import pathway_item, program_item
-from tests.support.threads import run_concurrently
+from tests.support.threads import run_concurrently, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,16 +36,6 @@ def sync(name, **values):
         programs=[{**item, "title": name} for item in PROGRAMS],
         pathways=[{**item, "name": name, **values} for item in PATHWAYS],
     )
-
-
-def run_together(*functions):
-    """Call the functions at the same time, and return their results in the order in which they end."""
-    remaining = [*functions]
-
-    def call():
-        return remaining.pop()()
-
-    return run_concurrently(len(functions), call)
 
 
 def names():

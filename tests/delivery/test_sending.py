@@ -73,10 +73,12 @@ class TestDatabaseErrorWhileTheEmailIsInFlight:
 class TestLock:
     @pytest.mark.skipif("not connection.features.has_select_for_update", reason="no row locks in this database")
     def test_concurrent_deliveries_send_one_email(self, request_row, relay):
+        """The others find it claimed or, if they had to wait for its lock, sent."""
         wait = threading.Event()
         relay.on_data = lambda: wait.wait(0.3)
         statuses = run_concurrently(3, lambda: api.deliver(UserCreditPathway.objects.get(pk=request_row.pk)))
-        assert (sorted(statuses), len(relay.messages)) == (["pending", "pending", "sent"], 1)
+        assert ("sent" in statuses, len(relay.messages)) == (True, 1)
+        assert set(statuses) <= {"pending", "sent"}
 
     def test_of_two_deliveries_that_start_at_once_one_sends_the_email(self, request_row, relay):
         """The other one locks the row for a moment, too, while it finds out that the row is claimed."""
