@@ -44,7 +44,7 @@ def test_database() -> Iterator[None]:
     if connection.vendor == "sqlite":
         # Durable commits, as in production: the tests' own options give them up for speed.
         connection.settings_dict["OPTIONS"].clear()
-    databases = setup_databases(verbosity=0, interactive=False)
+    databases = setup_databases(verbosity=0, interactive=False, aliases=["default"])
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from credit_pathways.delivery import broker, later, sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request, send_learner_email
 from tests.support.celery_app import app
-from tests.support.outcomes import attempt
+from tests.support.outcomes import attempt, run_first_attempt
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
@@ -45,18 +45,6 @@ def run(request_id):
     with connected(task_retry, listen, weak=False):
         deliver_credit_request.apply([request_id, attempts_of(request_id)]).get()
     return UserCreditPathway.objects.get(pk=request_id).status, pauses
-
-
-def run_first_attempt(request_id, expected):
-    """Run the first attempt as a worker does, so that the next one is queued, and return the exception."""
-    task = deliver_credit_request
-    task.push_request(args=[request_id], kwargs={}, retries=0, called_directly=False, is_eager=False)
-    try:
-        with pytest.raises(expected) as error:
-            task.run(request_id)
-    finally:
-        task.pop_request()
-    return error.value
 
 
 class TestAttempts:
@@ -170,7 +158,7 @@ class TestErrors:
         settings.CREDIT_PATHWAYS_CELERY_BACKOFF, settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 100, 77
         relay.replies["RCPT"] = "451 greylisted"
         began = timezone.now()
-        run_first_attempt(request_row.pk, Retry)
+        run_first_attempt(deliver_credit_request, [request_row.pk], Retry)
         with app.connection() as broker, broker.SimpleQueue("credit_pathways") as queue:
             message = queue.get(block=False)
             queue.clear()
@@ -201,7 +189,7 @@ class TestErrors:
 
         monkeypatch.setattr(FixedRecordSource, "progress", progress)
         with connection.execute_wrapper(away):
-            run_first_attempt(request_row.pk, Retry)
+            run_first_attempt(deliver_credit_request, [request_row.pk], Retry)
         assert f"credit request {request_row.pk}: OperationalError" in caplog.text
         assert "Halima" not in caplog.text
 
@@ -211,7 +199,7 @@ class TestErrors:
         settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
         monkeypatch.setattr(tasks, "MAX_SLEEP", 0.2)
         began = time.monotonic()
-        rejection = run_first_attempt(request_row.pk, Reject)
+        rejection = run_first_attempt(deliver_credit_request, [request_row.pk], Reject)
         assert time.monotonic() - began >= 0.2
         assert rejection.requeue
         relay.replies.clear()

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from io import StringIO
 
+import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -30,6 +31,17 @@ def attempt(request_id):
     row = UserCreditPathway.objects.get(pk=request_id)
     later.attempt_delivery(request_id=request_id, queued_after=row.attempts)
     return UserCreditPathway.objects.get(pk=request_id).status
+
+
+def run_first_attempt(task, args, expected):
+    """Run the first attempt of a task as a worker does, and return the exception, with which the task ends."""
+    task.push_request(args=args, kwargs={}, retries=0, called_directly=False, is_eager=False)
+    try:
+        with pytest.raises(expected) as error:
+            task.run(*args)
+    finally:
+        task.pop_request()
+    return error.value
 
 
 def deliver_pending():
