@@ -42,10 +42,12 @@ TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_MARIADB_URL ?= mysql://root@127.0.0.1:3306/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 
-# The tests of requesting, sharing and revoking, without the many ways in which an email can fail.
+# The tests of requesting, sharing and revoking, also next to imports and synchronizations, without the many ways in
+# which an email can fail.
 REQUEST_TESTS = -n 2 --deselect tests/test_promises.py::TestSentIsTrue $(addprefix tests/,test_api.py test_conflicts.py \
 	test_promises.py test_retirement.py test_tasks.py delivery/test_bounces.py delivery/test_sending.py \
-	management/test_deliver_pending.py admin/test_deliver_again.py)
+	management/test_deliver_pending.py admin/test_deliver_again.py catalog/test_concurrency.py \
+	in_credentials/test_import_conflicts.py)
 
 # The browser tests and the benchmarks use SQLite, so one run is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
@@ -15,6 +16,7 @@ from .delivery.bounces import record_bounce
 from .delivery.learner_emails import Event
 from .models import ImportedRow, Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord, program_record, program_records, public_record
+from .sanitize import muted
 from .signals import credit_requested
 
 __all__ = [
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+#: Django logs what receivers raise with its text, which may name the learner, and emails it to ADMINS.
+_receivers_muted = muted("django.dispatch")
 
 
 class NotRequestable(Exception):
@@ -61,12 +66,10 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
     click = _Click(record, chosen, deadline)
     try:
         database.retry_once(click.record_requests)
-    except Exception as error:
-        if not click.is_committed:
-            if isinstance(error, IntegrityError) and not database.exist(user, program, *chosen):
-                raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
+    except IntegrityError:
+        if database.exist(user, program, *chosen):
             raise
-        log.warning("a function of the host for on_commit raised %s", type(error).__name__)
+        raise NotRequestable(f"learner {user.pk}, program {program.uuid}, or a pathway is gone") from None
     return click.requests
 
 
@@ -84,29 +87,28 @@ def _requestable(program: Program, pathways: Iterable[Pathway]) -> list[Pathway]
 class _Click:
     """What a learner has just asked for."""
 
-    program_record: ProgramRecord
+    record: ProgramRecord
     pathways: list[Pathway]
     deadline: float
+    #: What was recorded.
+    shared_record: ProgramCertRecord | None = None
     requests: list[UserCreditPathway] = field(default_factory=list)
-    is_committed: bool = False
 
     def record_requests(self) -> None:
         # First, so that an error of one of the host's functions, which come later, does not keep it from being called.
         transaction.on_commit(self.deliver, using=database.alias())
-        record = self.program_record
+        record = self.record
         values = {"user": record.user, "program": record.program, "completed": record.progress.completed}
-        # The catalog is locked in the order in which a synchronization locks it: pathways by pk, then programs.
+        # The first row locks its pathway, then the program, in the order in which a synchronization locks them.
         requests = {
             pathway: UserCreditPathway.objects.create(pathway=pathway, **values)
             for pathway in sorted(self.pathways, key=lambda pathway: pathway.pk)
         }
-        shared_record = record.shared_record or _share(record.user, record.program)
-        self.program_record = replace(record, shared_record=shared_record)
+        self.shared_record = record.shared_record or _share(record.user, record.program)
         self.requests = [requests[pathway] for pathway in self.pathways]
 
     def deliver(self) -> None:
         """Deliver, or queue, what was just committed. Trouble with one request never affects the others (promise 3)."""
-        self.is_committed = True
         if conf.delivery() == "celery":
             for credit_request in self.requests:
                 _announce(credit_request)
@@ -123,24 +125,31 @@ class _Click:
     def _deliver_now(self, credit_request: UserCreditPathway) -> None:
         pending = [UserCreditPathway.Status.PENDING]
         try:
-            sending.send(credit_request, lambda: self.program_record, from_statuses=pending)
+            record = replace(self.record, shared_record=self.shared_record)
+            sending.send(credit_request, lambda: record, from_statuses=pending)
         except Exception as error:  # noqa: BLE001  of the database
             log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
             sending.fail([credit_request], sending.with_error(sending.NOT_SENT, error))
 
     def _confirm(self) -> None:
         """Confirm what was sent, after all of the institutions' emails, because the learner waits for the response."""
-        with learner_emails.held_back(self.deadline - time.monotonic()):
+        with learner_emails.held_back(self.deadline):
             for credit_request in self.requests:
                 if credit_request.status == UserCreditPathway.Status.SENT:
                     learner_emails.tell(credit_request.pk, Event.SENT)
 
 
 def _announce(credit_request: UserCreditPathway) -> None:
+    results: list[tuple[Any, Any]]
     try:
-        credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
+        with _receivers_muted():
+            results = credit_requested.send_robust(sender=UserCreditPathway, request=credit_request)
     except Exception as error:  # noqa: BLE001  Django cannot log the error of a receiver without a name, such as a partial
-        log.warning("credit request %s: a receiver raised %s", credit_request.pk, type(error).__name__)
+        results = [(None, error)]
+    for receiver, result in results:
+        if isinstance(result, Exception):
+            name = getattr(receiver, "__qualname__", "a receiver")
+            log.warning("credit request %s: %s raised %s", credit_request.pk, name, type(result).__name__)
 
 
 def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
@@ -177,8 +186,9 @@ def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:
     Raises:
         ProgramCertRecord.DoesNotExist: the learner or the program is gone.
     """
+    shared_records = database.primary(ProgramCertRecord.objects.filter(user=user, program=program))
     try:
-        return database.retry_once(partial(_share, user, program), atomic=False)
+        return shared_records.first() or database.retry_once(partial(_share, user, program), atomic=False)
     except IntegrityError:
         if database.exist(user, program):
             raise
@@ -186,13 +196,19 @@ def share_record(*, user: Learner, program: Program) -> ProgramCertRecord:
 
 
 def _share(user: Learner, program: Program) -> ProgramCertRecord:
-    shared_records = database.primary(ProgramCertRecord.objects.all())
-    return shared_records.get_or_create(user=user, program=program)[0]
+    """Share a record that was not shared a moment ago. At SERIALIZABLE, looking again would conflict with others."""
+    try:
+        return database.in_transaction(partial(ProgramCertRecord.objects.create, user=user, program=program))
+    except IntegrityError:
+        shared_records = database.primary(ProgramCertRecord.objects.filter(user=user, program=program))
+        if shared_record := shared_records.first():
+            return shared_record
+        raise
 
 
 def revoke_record(*, user: Learner, program: Program) -> None:
     """Stop sharing. The public link stops working immediately; sharing again creates a new one (ADR 0006)."""
-    database.retry_once(ProgramCertRecord.objects.filter(user=user, program=program).delete, atomic=False)
+    database.retry_once(ProgramCertRecord.objects.filter(user=user, program=program).delete)
 
 
 def retire_learner(*, user: Learner) -> None:
@@ -203,7 +219,7 @@ def retire_learner(*, user: Learner) -> None:
     replaced (ADR 0020). Calling it again is harmless.
     """
     # The links first: a request that is being delivered now is left to that attempt, and later ones find no link.
-    database.retry_once(ProgramCertRecord.objects.filter(user=user).delete, atomic=False)
+    database.retry_once(ProgramCertRecord.objects.filter(user=user).delete)
     requests = UserCreditPathway.objects.filter(~ImportedRow.of_request(), user=user)
     for credit_request in database.primary(requests.filter(status=UserCreditPathway.Status.PENDING)):
         if not sending.is_being_delivered(credit_request):

@@ -1,8 +1,10 @@
 """The database that the app writes to, and transactions that get in each other's way."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from sqlite3 import SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT
 from typing import Any, TypeVar
 
@@ -11,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 from .models import UserCreditPathway
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound="QuerySet[Any]")
@@ -66,35 +70,43 @@ def retry_once(function: Callable[[], T], *, atomic: bool = True, durable: bool 
 
     That is a deadlock, a serialization failure, or a violated constraint: the other one may have written the same row,
     or deleted a row that is referenced. Inside a caller's transaction there is one try, because only the caller can
-    begin again. Not ``atomic`` is for functions that do no harm if they are called again after their writes.
+    begin again. ``function`` must not keep anything that was rolled back. Not ``atomic`` is for functions that do no
+    harm if they are called again after their writes.
 
     Raises:
         RuntimeError: ``durable``, and called inside a transaction.
     """
+    call = partial(in_transaction, function, durable=durable) if atomic else function
+    if connection().in_atomic_block:
+        return call()
+    try:
+        return call()
+    except DatabaseError as error:
+        if not _is_conflict(error):
+            raise
+    # Others whose transaction was rolled back begin again now, too.
+    time.sleep(random.uniform(0, MAX_RETRY_PAUSE))  # noqa: S311
+    return call()
+
+
+def in_transaction(function: Callable[[], T], *, durable: bool = False) -> T:
+    """Call ``function``. Errors after the commit, which are those of the host's functions for it, are only logged."""
+    results: list[T] = []
     is_committed = False
 
     def commit() -> None:
         nonlocal is_committed
         is_committed = True
 
-    def call() -> T:
-        if not atomic:
-            return function()
-        with transaction.atomic(using=alias(), durable=durable):
-            # The host's functions for on_commit may raise the same errors.
-            transaction.on_commit(commit, using=alias())
-            return function()
-
-    if connection().in_atomic_block:
-        return call()
     try:
-        return call()
-    except DatabaseError as error:
-        if is_committed or not _is_conflict(error):
+        with transaction.atomic(using=alias(), durable=durable):
+            transaction.on_commit(commit, using=alias())
+            results.append(function())
+    except Exception as error:
+        if not is_committed:
             raise
-    # Others whose transaction was rolled back begin again now, too.
-    time.sleep(random.uniform(0, MAX_RETRY_PAUSE))  # noqa: S311
-    return call()
+        log.warning("a function for on_commit raised %s", type(error).__name__)
+    return results[0]
 
 
 def _is_conflict(error: DatabaseError) -> bool:

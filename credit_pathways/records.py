@@ -137,7 +137,7 @@ class ProgramRecord:
     @property
     def full_name(self) -> str:
         """Empty if unknown."""
-        return self.user.get_full_name()
+        return self.user.get_full_name() or ""
 
     @property
     def email(self) -> str:

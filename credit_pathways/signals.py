@@ -3,5 +3,5 @@
 from django.dispatch import Signal
 
 #: Sent once for each credit request, after its row is committed and before its email is sent.
-#: ``sender`` is ``UserCreditPathway`` and ``request`` is the row. Exceptions in receivers are logged, not raised.
+#: ``sender`` is ``UserCreditPathway`` and ``request`` is the row. Of exceptions in receivers only the class is logged.
 credit_requested = Signal()

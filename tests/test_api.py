@@ -113,6 +113,16 @@ class TestSharing:
         assert (UserCreditPathway.objects.count(), len(relay.messages)) == (6, 6)
         assert ProgramCertRecord.objects.count() == 1
 
+    def test_concurrent_requests_of_different_learners(self, program, pathway, relay):
+        for _time in range(3):
+            users = factories.UserFactory.create_batch(6)
+
+            def request(users=users):
+                return api.request_credit(user=users.pop(), program=program, pathways=[pathway])[0].status
+
+            assert run_concurrently(6, request) == ["sent"] * 6
+        assert len(relay.messages) == ProgramCertRecord.objects.count() == 18
+
 
 class TestReading:
     def test_program_record(self, learner, program):

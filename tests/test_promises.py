@@ -275,7 +275,7 @@ class TestTroubleWithOneRequest:
         with connected(post_save, receiver, sender=UserCreditPathway):
             assert post_send(client, program, pathway).status_code == 200
         assert (statuses(), len(relay.messages)) == (["sent"], 1)
-        assert f"a function of the host for on_commit raised {type(error).__name__}" in caplog.text
+        assert f"a function for on_commit raised {type(error).__name__}" in caplog.text
 
     def test_another_process_delivers_it_first(self, client, program, pathway, relay):
         def receiver(**kwargs):
@@ -284,6 +284,17 @@ class TestTroubleWithOneRequest:
         with connected(credit_requested, receiver):
             assert post_send(client, program, pathway).json()["status"] == "sent"
         assert len(relay.messages) == 1
+
+    def test_a_receiver_of_the_host_raises(self, client, program, pathway, relay, caplog):
+        """Django would log the text of its error, and email it to ADMINS."""
+
+        def fail(**kwargs):
+            raise LookupError("Halima")
+
+        with connected(credit_requested, fail):
+            assert post_send(client, program, pathway).status_code == 200
+        assert "fail raised LookupError" in caplog.text
+        assert "Halima" not in caplog.text
 
     def test_a_receiver_of_the_host_without_a_name_raises(self, client, program, pathway, relay, caplog):
         """Django cannot log that: a partial has no ``__qualname__``."""

@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from credentials.apps.catalog import models as catalog
 from credentials.apps.records import models as records
+from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.core.management import call_command
 from django.urls import reverse
@@ -75,6 +76,14 @@ class TestNotYetInTheReplica:
         response = post(client, "send", program, pathway_id=pathway.pk)
         assert response.json() == {"id": primary().get().pk, "status": "sent"}
         assert len(relay.messages) == 1
+        [row] = client.get(reverse("credit_pathways:api-credit-requests-list")).json()["results"]
+        assert (row["id"], row["username"], row["program"]) == (primary().get().pk, "halima", "Statistics")
+
+    def test_the_learner_of_a_bounce(self, request_row, relay):
+        get_user_model()._base_manager.using("second").all().delete()
+        assert api.deliver(request_row) == "sent"
+        assert api.record_bounce(request_id=request_row.pk, reason="5.1.1 halima@home.example")
+        assert primary().get().bounce_reason == "5.1.1 …"
 
     def test_a_link(self, client, program):
         for status in (201, 200):

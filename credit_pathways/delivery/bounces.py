@@ -38,7 +38,9 @@ def record_bounce(*, request_id: int, reason: str, at: datetime | None = None) -
 def _record_bounce(request_id: int, reason: str, at: datetime) -> bool:
     rows = database.primary(UserCreditPathway.objects.filter(pk=request_id))
     # Waits for the delivery, because a report can be quicker than its end.
-    credit_request = rows.select_for_update().first()
+    list(rows.select_for_update())
+    # Not in the same statement, which would lock the user's row, too.
+    credit_request = rows.select_related("user").first()
     if credit_request is None:
         return False
     sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
@@ -51,6 +53,6 @@ def _storable(reason: str, learner: Learner) -> str:
     # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
     text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
     for personal in (learner.get_full_name(), email_address(learner), learner.get_username()):
-        pattern = rf"(?<!\w){re.escape(personal)}(?!\w)"
-        text = re.sub(pattern, "…", text, flags=re.IGNORECASE) if personal else text
+        if personal:
+            text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return text[:_MAX_REASON_LENGTH]

@@ -1,19 +1,21 @@
 """Handing a message to edx-ace, and what may be told about it."""
 
 import logging
-from contextvars import ContextVar
 from typing import Any
 
 from edx_ace import ace
 from edx_ace.channel import Channel, ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
+from ..sanitize import muted
 from .message import CreditRequestMessage
 
 log = logging.getLogger(__name__)
 
-#: Whether an email is being handed to a channel.
-_is_handing_over: ContextVar[bool] = ContextVar("is_handing_over", default=False)
+#: The channels log what mail servers and providers reply, which may name the learner.
+_channels_muted = muted(
+    *(f"edx_ace.channel.{name}" for name in ("braze", "django_email", "push_notification", "sailthru"))
+)
 
 
 def hand_over(message: CreditRequestMessage) -> bool:
@@ -30,26 +32,16 @@ def hand_over(message: CreditRequestMessage) -> bool:
 
     uuid = str(message.uuid)
     ACE_MESSAGE_SENT.connect(listen, weak=False)
-    token = _is_handing_over.set(True)
     try:
-        ace.send(message)
+        with _channels_muted():
+            ace.send(message)
     except Exception as error:
         if not reports:
             raise
         log.warning("message %s was sent before %s was raised", uuid, type(error).__name__)
     finally:
-        _is_handing_over.reset(token)
         ACE_MESSAGE_SENT.disconnect(listen)
     return bool(reports)
-
-
-def _may_be_logged(record: logging.LogRecord) -> bool:
-    """Keep what mail servers and providers reply out of edx-ace's log, because it may name the learner."""
-    return not _is_handing_over.get()
-
-
-for _channel in ("braze", "django_email", "push_notification", "sailthru"):
-    logging.getLogger(f"edx_ace.channel.{_channel}").addFilter(_may_be_logged)
 
 
 def describe(error: BaseException) -> str:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 
+from django.db import close_old_connections
 from django.utils import timezone
 
 from .. import conf, database
@@ -23,6 +24,7 @@ def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
     If the email was not sent, for whatever reason, the request stays pending, or fails if this was the last attempt.
     Return after how many attempts the next message is to be queued; ``None`` if there is nothing left to do.
     """
+    credit_request = None
     try:
         credit_request = _with_related(UserCreditPathway.objects.pending()).filter(pk=request_id).first()
         if credit_request is None or _is_stale(credit_request, queued_after):
@@ -33,7 +35,7 @@ def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
             return queued_after
     except Exception as error:  # noqa: BLE001  from the database, or a time limit
         _handle(request_id, error)
-        return queued_after
+        return credit_request.attempts if credit_request else queued_after
     return credit_request.attempts if credit_request.status == Status.PENDING else None
 
 
@@ -129,6 +131,6 @@ def deliver_pending(*, older_than: timedelta) -> Iterator[UserCreditPathway]:
 
 
 def _handle(request_id: int, error: Exception) -> None:
-    """Log an error, and let the next request have a new connection if this one is broken."""
+    """Log an error, and let the next request have new connections if these are broken."""
     log.warning("credit request %s: %s", request_id, type(error).__name__)
-    database.connection().close_if_unusable_or_obsolete()
+    close_old_connections()

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import close_old_connections, transaction
+from django.db.models import Q
 from django.utils import translation
 from edx_ace.recipient import Recipient
 
@@ -48,11 +49,10 @@ class Event(StrEnum):
     FAILED = "failed"
     BOUNCED = "bounced"
 
-    def is_true_of(self, credit_request: UserCreditPathway) -> bool:
-        """Return whether the request is still in the state that the email would describe."""
-        if self == Event.BOUNCED:
-            return credit_request.bounced_at is not None
-        return credit_request.status == self.value and credit_request.bounced_at is None
+    @property
+    def condition(self) -> Q:
+        """Which requests are still in the state that the email would describe."""
+        return Q(bounced_at__isnull=False) if self == Event.BOUNCED else Q(status=self.value, bounced_at=None)
 
 
 #: The events of each value of ``CREDIT_PATHWAYS_LEARNER_EMAILS``.
@@ -70,17 +70,19 @@ def after_delivery(credit_request: UserCreditPathway, change: Change | None) -> 
 def tell(request_id: int, event: Event) -> None:
     """Email the learner about ``event`` after commit, if the settings say so."""
     if event in EVENTS.get(str(conf.learner_emails()), ()):
-        transaction.on_commit(partial(_send_or_queue, request_id, event), using=database.alias())
+        try:
+            transaction.on_commit(partial(_send_or_queue, request_id, event), using=database.alias())
+        except Exception as error:  # noqa: BLE001  of the database, or of another function for on_commit
+            log.warning("%s: not sent: %s", log_name(request_id, event), type(error).__name__)
 
 
 @contextmanager
-def held_back(max_seconds: float = math.inf) -> Iterator[None]:
+def held_back(deadline: float = math.inf) -> Iterator[None]:
     """
     Send the emails of the block at its end, so that no institution's email in the block waits for them.
 
-    None is started later than ``max_seconds`` after the beginning of the block.
+    None is started after ``deadline``, a time of ``time.monotonic()``.
     """
-    deadline = time.monotonic() + max_seconds
     waiting: list[tuple[int, Event]] = []
     token = _held_back.set(waiting)
     try:
@@ -95,10 +97,9 @@ def held_back(max_seconds: float = math.inf) -> Iterator[None]:
 
 
 def _send_or_queue(request_id: int, event: Event) -> None:
-    waiting = _held_back.get()
     if conf.delivery() == "celery":
         _queue(request_id, event)
-    elif waiting is not None:
+    elif (waiting := _held_back.get()) is not None:
         waiting.append((request_id, event))
     else:
         send(request_id, event)
@@ -125,23 +126,15 @@ def attempt(request_id: int, event: Event, *, queued_after: int) -> bool:
 
     Copies of the message, which brokers may deliver later, do nothing. Return whether nothing is left to do.
     """
-    rows = _rows(request_id).filter(learner_email_attempts__lte=queued_after)
+    # Not counted if it is not true any more: the message of the later event would be taken for a copy of this one.
+    rows = _rows(request_id).filter(event.condition, learner_email_attempts__lte=queued_after)
     try:
-        # Before it is counted, or the message of a later event would be taken for a copy of this one.
-        if _request_to_tell(request_id, event) is None:
-            return True
         is_first = database.retry_once(lambda: rows.update(learner_email_attempts=queued_after + 1), atomic=False)
     except Exception as error:  # noqa: BLE001  of the database
         log.warning("%s: not sent: %s", log_name(request_id, event), type(error).__name__)
-        database.connection().close_if_unusable_or_obsolete()
+        close_old_connections()
         return False
     return send(request_id, event) if is_first else True
-
-
-def put_back(request_id: int, attempts: int) -> None:
-    """Let the message of the last attempt, which will be delivered again, count: no later one could be queued."""
-    rows = _rows(request_id).filter(learner_email_attempts=attempts)
-    database.retry_once(lambda: rows.update(learner_email_attempts=attempts - 1), atomic=False)
 
 
 def send(request_id: int, event: Event) -> bool:
@@ -156,6 +149,7 @@ def send(request_id: int, event: Event) -> bool:
         detail = describe(message.error) if message.error else "no email channel accepted it"
     except Exception as error:  # noqa: BLE001  of the host, the mail server, or the database
         was_sent, detail = False, describe(error)
+        close_old_connections()
     if was_sent:
         log.info("%s: sent", name)
     else:
@@ -170,8 +164,9 @@ def log_name(request_id: int, event: Event) -> str:
 
 def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
     """Return the request, or ``None`` if the email would no longer be true or the learner cannot get it."""
-    credit_request = _rows(request_id).select_related("user", "pathway__site", "program").first()
-    if credit_request is None or not event.is_true_of(credit_request):
+    rows = _rows(request_id).filter(event.condition)
+    credit_request = rows.select_related("user", "pathway__site", "program").first()
+    if credit_request is None:
         return None
     if credit_request.user.is_active and is_header_address(email_address(credit_request.user)):
         return credit_request

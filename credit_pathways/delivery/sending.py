@@ -19,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.db import close_old_connections, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -111,8 +112,19 @@ def send(
 
 
 def is_being_delivered(credit_request: UserCreditPathway) -> bool:
-    """Return whether an attempt was started that has not ended, and whose time is not up."""
-    return is_unfinished(credit_request) and credit_request.modified > timezone.now()
+    """Return whether an attempt was started that has not ended, unless its process was killed and its time is up."""
+    if not is_unfinished(credit_request):
+        return False
+    return credit_request.modified > timezone.now() or _is_locked(credit_request)
+
+
+def _is_locked(credit_request: UserCreditPathway) -> bool:
+    """Return whether an attempt still holds the row: a mail server can take longer than the attempt's time."""
+    if not database.connection().features.has_select_for_update_skip_locked:
+        return False
+    rows = database.primary(UserCreditPathway.objects.select_for_update(skip_locked=True))
+    with transaction.atomic(using=database.alias()):
+        return not rows.filter(pk=credit_request.pk).values_list("pk")
 
 
 def is_unfinished(credit_request: UserCreditPathway) -> bool:
@@ -139,13 +151,12 @@ def read_status(credit_request: UserCreditPathway) -> None:
 
 def fail(credit_requests: Collection[UserCreditPathway], failure_reason: str) -> None:
     """Give up. If not even that can be saved, at least tell the learner, who is waiting for the response."""
-    try:
-        database.connection().close_if_unusable_or_obsolete()
-        for credit_request in credit_requests:
+    for credit_request in credit_requests:
+        try:
+            close_old_connections()
             give_up(credit_request, failure_reason)
-    except Exception as error:  # noqa: BLE001  the database is unavailable, for the other requests too
-        log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
-        for credit_request in credit_requests:
+        except Exception as error:  # noqa: BLE001  of the database
+            log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
             if credit_request.status == Status.PENDING:
                 credit_request.status = Status.FAILED
 
@@ -169,7 +180,7 @@ def _start(credit_request: UserCreditPathway, from_statuses: Collection[Status])
     rows = _rows(credit_request, from_statuses)
     # One statement, without a transaction: at SERIALIZABLE, that conflicts with claims of other rows much less often.
     is_claimed = bool(database.retry_once(lambda: rows.update(**claim), atomic=False))
-    # Not earlier: if that fails, the row is as it was.
+    # Not earlier: if that fails, the row has not changed, and whoever gives up must find it by its old attempts.
     for name, value in claim.items() if is_claimed else ():
         setattr(credit_request, name, value)
     return is_claimed
@@ -213,7 +224,7 @@ class _Attempt:
         except Exception as error:  # noqa: BLE001  the host's
             log.warning("credit request %s: %s", self.credit_request.pk, type(error).__name__)
             self.outcome = Outcome(self.on_failure, with_error(NOT_SENT, error))
-            database.connection().close_if_unusable_or_obsolete()
+            close_old_connections()
 
     def send(self) -> Outcome | None:
         """Send the email, and return the recorded outcome; ``None`` if another process is delivering the request."""
@@ -228,7 +239,7 @@ class _Attempt:
     def _record_again(self, outcome: Outcome) -> None:
         """Record the outcome without the transaction, which is lost. Not even the database can make ``sent`` untrue."""
         try:
-            database.connection().close_if_unusable_or_obsolete()
+            close_old_connections()
             database.retry_once(self._record, atomic=False)
         except Exception as error:
             if outcome.status != Status.SENT:
@@ -255,7 +266,7 @@ class _Attempt:
         shared_records = [self.record.shared_record.pk] if self.record and self.record.shared_record else []
         link = ProgramCertRecord.objects.filter(pk__in=shared_records)
         # A subquery, because a join would lock the user's row too.
-        active_user = get_user_model()._default_manager.filter(pk=OuterRef("user"), is_active=True)
+        active_user = get_user_model()._base_manager.filter(pk=OuterRef("user"), is_active=True)
         rows = database.primary(UserCreditPathway.objects.select_for_update())
         values = rows.values_list("status", "attempts", Exists(active_user), Exists(link))
         return next((LockedRow(*row) for row in values.filter(pk=self.credit_request.pk)), None)
@@ -267,8 +278,9 @@ class _Attempt:
 
     def _send(self, row: LockedRow) -> Outcome:
         obstacle = self._obstacle(row)
-        if obstacle or self.record is None:
+        if obstacle:
             return Outcome(Status.FAILED, obstacle)
+        assert self.record
         try:
             message = credit_request_message(self.credit_request, self.record)
             was_sent = hand_over(message)

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from .. import api
+from .. import api, database
 from ..decorators import non_atomic_requests, unlisted_and_uncached
 from ..links import public_record_url
 from ..models import Learner, Pathway, ProgramCertRecord, UserCreditPathway
@@ -219,11 +219,11 @@ class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
     queryset = UserCreditPathway.objects.prefetch_related("user", "pathway", "program")
 
     def get_queryset(self) -> QuerySet[UserCreditPathway]:
-        credit_requests = super().get_queryset()
         user: Learner = self.request.user
         if user.is_staff and user.has_perm("credit_pathways.view_usercreditpathway"):
-            return credit_requests
-        return credit_requests.filter(user=user)
+            return super().get_queryset()
+        users = Prefetch("user", database.primary(user._meta.base_manager.all()))
+        return api.credit_requests(user=user).prefetch_related(users)
 
 
 class MayRetireLearners(BasePermission):

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import OperationalError, connection
+from django.db.models.signals import pre_save
 from django.test import Client
 
 from credit_pathways import api
@@ -11,6 +12,7 @@ from credit_pathways.delivery import sending
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.html import Page
+from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,6 +190,17 @@ def test_an_error_of_the_database_does_not_affect_other_requests(staff, make, re
             f"Request {row.pk}: The email could not be sent (OperationalError).",
             f"Request {other.pk}: the email left.",
         ]
+
+
+def test_an_error_of_the_history_does_not_change_the_outcome(staff, make, relay, caplog):
+    def fail(**kwargs):
+        raise LookupError("Halima")
+
+    row = make()
+    with connected(pre_save, fail, sender=LogEntry):
+        messages = deliver(staff, row)
+    assert messages == [f"Request {row.pk}: the email left."]
+    assert f"credit request {row.pk}: not in the history: LookupError" in caplog.text
 
 
 def test_atomic_requests_does_not_apply_to_this_view(staff, make, relay, monkeypatch):

@@ -34,6 +34,11 @@ def rows():
 
 
 class TestRecordBounce:
+    def test_a_learner_whose_account_has_no_full_name(self, row, monkeypatch):
+        monkeypatch.setattr(type(row.user), "get_full_name", lambda _self: None)
+        assert api.record_bounce(request_id=row.pk, reason=f"{REASON} halima")
+        assert UserCreditPathway.objects.get().bounce_reason == f"{REASON} …"
+
     def test_changes_these_two_columns(self, row):
         factories.UserCreditPathwayFactory(status="sent")
         before, other = rows()

@@ -16,6 +16,7 @@ from credit_pathways.delivery import learner_emails, sending
 from credit_pathways.delivery.learner_emails import Event
 from credit_pathways.models import UserCreditPathway
 from tests import factories
+from tests.support import sessions
 from tests.support.failures import FAILURES
 from tests.support.outcomes import attempt
 from tests.support.record_source import FixedRecordSource
@@ -229,17 +230,13 @@ class TestAffectsNothingElse:
         assert [mail["Auto-Submitted"] for mail in relay.messages] == [None] * 3 + ["auto-generated"] * 3
 
     @pytest.mark.usefixtures("all_emails")
-    @pytest.mark.parametrize("by", ["command", "staff"])
-    def test_all_institutions_come_first_later(self, by, request_row, relay, log_in_staff):
+    def test_all_institutions_come_first_in_a_retry_by_staff(self, request_row, relay, log_in_staff):
         other = factories.UserCreditPathwayFactory(
             user=request_row.user, program=request_row.program, pathway=request_row.pathway
         )
-        if by == "command":
-            call_command("deliver_pending", older_than=0)
-        else:
-            staff = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
-            url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
-            staff.post(url, {"id": [request_row.pk, other.pk]})
+        staff = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
+        url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
+        staff.post(url, {"id": [request_row.pk, other.pk]})
         assert recipients(relay) == [INSTITUTION, INSTITUTION, LEARNER, LEARNER]
 
     def test_a_click_has_a_limited_time_for_all_emails(self, client, program, pathway, relay, settings, monkeypatch):
@@ -266,6 +263,26 @@ class TestAffectsNothingElse:
             assert relay.messages == []
             raise LookupError
         assert recipients(relay) == [LEARNER]
+
+    @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a connection to a file does not die")
+    def test_the_connection_to_the_database_dies(self, sent_row, relay):
+        other = factories.UserCreditPathwayFactory(
+            user=sent_row.user, program=sent_row.program, pathway=sent_row.pathway, status="sent"
+        )
+        with learner_emails.held_back():
+            assert bounce(sent_row)
+            assert bounce(other)
+            sessions.killer()()
+        assert recipients(relay) == [LEARNER]
+
+    @pytest.mark.usefixtures("all_emails")
+    def test_the_database_is_away_when_it_is_to_be_sent(self, request_row, relay, monkeypatch, caplog):
+        def on_commit(function, using):
+            raise OperationalError("away")
+
+        monkeypatch.setattr(transaction, "on_commit", on_commit)
+        learner_emails.tell(request_row.pk, Event.SENT)
+        assert "learner email (sent): not sent: OperationalError" in caplog.text
 
     def test_it_is_logged(self, sent_row, relay, caplog):
         caplog.set_level(logging.INFO, logger="credit_pathways")

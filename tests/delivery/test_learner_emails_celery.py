@@ -3,15 +3,15 @@
 import logging
 
 import pytest
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Retry
 from django.db import OperationalError, connection
 from django.urls import reverse
 
-from credit_pathways import tasks
 from credit_pathways.delivery import broker, learner_emails
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import send_learner_email
 from tests.support.celery_app import app
+from tests.support.database import interrupted
 from tests.support.outcomes import attempt, run_first_attempt
 
 from .test_learner_emails import INSTITUTION, LEARNER, bounce, recipients
@@ -137,12 +137,22 @@ def test_the_next_attempt_is_queued(sent_row, relay):
     assert (message.headers["retries"], message.payload[0]) == (1, [sent_row.pk, "sent", 1])
 
 
-def test_a_broker_that_refuses_the_next_attempt_keeps_this_one(sent_row, relay, settings, monkeypatch):
+def test_a_broker_that_refuses_the_next_attempt_ends_it(sent_row, relay, settings, monkeypatch, caplog):
     relay.replies["RCPT"] = "451 greylisted"
     monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
-    monkeypatch.setattr(tasks, "MAX_SLEEP", 0)
     settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1//"
-    assert run_first_attempt(send_learner_email, [sent_row.pk, "sent"], Reject).requeue
-    relay.replies.clear()
-    send_learner_email.apply([sent_row.pk, "sent"]).get()
-    assert recipients(relay) == [LEARNER]
+    send_learner_email.push_request(args=[sent_row.pk, "sent"], retries=0, called_directly=False, is_eager=False)
+    send_learner_email.run(sent_row.pk, "sent")
+    send_learner_email.pop_request()
+    assert f"credit request {sent_row.pk}: learner email (sent): not queued: " in caplog.text
+
+
+def test_a_bounce_is_recorded_just_before_another_email_is_counted(sent_row, relay):
+    """That email is not true any more, and must not make the bounce's one a copy."""
+    with interrupted("UPDATE", UserCreditPathway, before=lambda: bounce(sent_row)):
+        send_learner_email.apply([sent_row.pk, "sent", 0]).get()
+    [message] = queued()
+    send_learner_email.apply(message.payload[0]).get()
+    assert [mail["Subject"] for mail in relay.messages] == [
+        f"Credit request {sent_row.pk} did not reach Northfield University"
+    ]

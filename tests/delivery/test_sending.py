@@ -2,12 +2,14 @@
 
 import logging
 import threading
+from io import StringIO
 
 import django
 import pytest
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import DatabaseError, connection
+from django.core.management import call_command
+from django.db import DatabaseError, OperationalError, connection
 from django.db.models.signals import pre_save
 from django.utils import timezone, translation
 from django.utils.translation import gettext
@@ -15,7 +17,7 @@ from edx_ace.channel import ChannelMap
 from edx_ace.channel.django_email import DjangoEmailChannel
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from credit_pathways import api
+from credit_pathways import api, conf
 from credit_pathways.delivery import sending
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
@@ -87,6 +89,39 @@ class TestLock:
             statuses = run_concurrently(2, lambda: api.deliver(UserCreditPathway.objects.get()))
             assert set(statuses) <= {"sent", "pending"}
             assert (status_of(request_row), len(relay.messages)) == ("sent", number)
+
+    @pytest.mark.skipif(
+        "not connection.features.has_select_for_update_skip_locked", reason="this database cannot skip locked rows"
+    )
+    def test_nobody_waits_for_an_email_that_takes_longer_than_its_attempt(
+        self, client, learner, program, pathway, relay, monkeypatch
+    ):
+        """The relay waits for them, and would be waited for."""
+        monkeypatch.setattr(conf, "celery_time_limit", lambda: 0)
+        seen = []
+
+        def look():
+            call_command("deliver_pending", older_than=0, stdout=StringIO())
+            api.retire_learner(user=learner)
+            seen.append(api.deliver(UserCreditPathway.objects.get()))
+            connection.close()
+
+        relay.on_data = look
+        [credit_request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (seen, status_of(credit_request), len(relay.messages)) == (["pending"], "sent", 1)
+
+
+def test_requests_that_cannot_be_given_up_are_reported_as_failed(request_row, caplog):
+    """Each of them, and whatever the error, because learners wait for the response."""
+    other = factories.UserCreditPathwayFactory(user=request_row.user)
+
+    def away(execute, sql, params, many, context):
+        raise OperationalError("away")
+
+    with connection.execute_wrapper(away):
+        sending.fail([request_row, other], sending.NOT_STARTED)
+    assert (request_row.status, other.status) == ("failed", "failed")
+    assert caplog.text.count("OperationalError") == 2
 
 
 class TestWithdrawnLink:

@@ -6,12 +6,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from credit_pathways.delivery import sending
 from credit_pathways.models import UserCreditPathway
 from tests import factories
+from tests.support import sessions
+from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
@@ -152,3 +154,38 @@ def test_invalid_ages(minutes):
 def test_the_age_is_required():
     with pytest.raises(CommandError, match="older-than"):
         call_command("deliver_pending")
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a connection to a file does not die")
+@pytest.mark.django_db(transaction=True, databases=["default", "second"])
+def test_the_connection_to_the_database_of_the_record_source_dies(pending, relay, monkeypatch):
+    progress = FixedRecordSource.progress
+
+    def query(self, user, program):
+        with connections["second"].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return progress(self, user, program)
+
+    monkeypatch.setattr(FixedRecordSource, "progress", query)
+    requests = [pending(100) for _number in range(3)]
+    sessions.killer("second")()
+    with pytest.raises(CommandError):
+        call_command("deliver_pending", older_than=0, stdout=StringIO())
+    assert (statuses(), len(relay.messages)) == (["failed", "sent", "sent"], len(requests) - 1)
+
+
+def test_emails_to_learners_are_not_lost_if_a_later_request_kills_the_command(pending, relay, settings, monkeypatch):
+    settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
+    progress = FixedRecordSource.progress
+    requests = [pending(100), pending(100)]
+
+    def die(self, user, program):
+        if UserCreditPathway.objects.filter(status="sent").exists():
+            raise SystemExit
+        return progress(self, user, program)
+
+    monkeypatch.setattr(FixedRecordSource, "progress", die)
+    with pytest.raises(SystemExit):
+        call_command("deliver_pending", older_than=0, stdout=StringIO())
+    assert statuses() == ["sent", "pending"]
+    assert [mail["To"] for mail in relay.messages] == [requests[0].pathway.email, requests[0].user.email]

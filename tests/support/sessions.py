@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from django.db import connection
+from django.db import connections
 
 
-def killer() -> Callable[[], bool]:
+def killer(alias: str = "default") -> Callable[[], bool]:
     """Return a function, for any thread, that ends the session of the thread that calls ``killer``."""
+    connection = connections[alias]
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         statement = f"SELECT pg_terminate_backend({connection.connection.info.backend_pid})"

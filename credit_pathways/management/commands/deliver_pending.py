@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from credit_pathways.delivery import later, learner_emails
+from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
 
 Status = UserCreditPathway.Status
@@ -30,10 +30,9 @@ class Command(BaseCommand):
             raise CommandError(f"--older-than: must be a number of minutes from 0 to {MAX_AGE_MINUTES} (a century).")
         deliver = later.overdue_requests if options["dry_run"] else later.deliver_pending
         statuses = []
-        with learner_emails.held_back():
-            for request in deliver(older_than=timedelta(minutes=options["older_than"])):
-                self.stdout.write(f"{request}: {request.status}")
-                statuses.append(request.status)
+        for request in deliver(older_than=timedelta(minutes=options["older_than"])):
+            self.stdout.write(f"{request}: {request.status}")
+            statuses.append(request.status)
         total, sent, failed = len(statuses), statuses.count(Status.SENT), statuses.count(Status.FAILED)
         result = " to deliver (dry run)" if options["dry_run"] else f": {sent} sent, {failed} failed"
         self.stdout.write(f"{total} request{pluralize(total)}{result}.")

@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections
 from django.template.defaultfilters import pluralize
 
 from credit_pathways import database
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         except Exception as error:  # noqa: BLE001  from the database; its text may contain the report's
             self.counts["failed"] += 1
             self.stderr.write(f"{name}: not recorded: {type(error).__name__}")
-            database.connection().close_if_unusable_or_obsolete()
+            close_old_connections()
 
     def _record(self, report: Report) -> None:
         name = f"credit request {report.request_id}"
