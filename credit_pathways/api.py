@@ -36,6 +36,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+Status = UserCreditPathway.Status
+
 #: Django logs what receivers raise with its text, which may name the learner, and emails it to ADMINS.
 _receivers_muted = muted("django.dispatch")
 
@@ -51,19 +53,20 @@ def request_credit(*, user: Learner, program: Program, pathways: Iterable[Pathwa
     It shares the record if needed, adds one row per pathway, commits, and then delivers. Inside a caller's own
     transaction it delivers when that transaction commits. The ``status`` of the returned rows says what happened to
     each email. Only the ``pk`` of each pathway is used: the database decides which are requestable. No email is started
-    later than ``MAX_DELIVERY_SECONDS`` after the call: the requests that are left fail (ADR 0022).
+    later than ``MAX_DELIVERY_SECONDS`` after the call, or after the caller's commit: the requests that are left fail
+    (ADR 0022).
 
     Raises:
         NotRequestable: nothing was written.
     """
-    deadline = time.monotonic() + sending.MAX_DELIVERY_SECONDS
+    started = time.monotonic()
     chosen = _requestable(program, pathways)
     record = program_record(user=user, program=program)
     if record is None:
         raise NotRequestable(f"learner {user.pk} has no record in program {program.uuid}")
     if not chosen:
         return []
-    click = _Click(record, chosen, deadline)
+    click = _Click(record, chosen, None if database.connection().in_atomic_block else started)
     try:
         database.retry_once(click.record_requests)
     except IntegrityError:
@@ -89,7 +92,8 @@ class _Click:
 
     record: ProgramRecord
     pathways: list[Pathway]
-    deadline: float
+    #: A time of ``time.monotonic()``; ``None`` inside a caller's transaction, whose response knows no outcome.
+    started: float | None
     #: What was recorded.
     shared_record: ProgramCertRecord | None = None
     requests: list[UserCreditPathway] = field(default_factory=list)
@@ -99,7 +103,7 @@ class _Click:
         transaction.on_commit(self.deliver, using=database.alias())
         record = self.record
         values = {"user": record.user, "program": record.program, "completed": record.progress.completed}
-        # The first row locks its pathway, then the program, in the order in which a synchronization locks them.
+        self._lock_pathways()
         requests = {
             pathway: UserCreditPathway.objects.create(pathway=pathway, **values)
             for pathway in sorted(self.pathways, key=lambda pathway: pathway.pk)
@@ -107,36 +111,56 @@ class _Click:
         self.shared_record = record.shared_record or _share(record.user, record.program)
         self.requests = [requests[pathway] for pathway in self.pathways]
 
+    def _lock_pathways(self) -> None:
+        """
+        Avoid deadlocks with synchronizations, which lock all pathways, then programs (ADR 0023).
+
+        On MySQL and MariaDB, each new row locks its pathway, then the program.
+        """
+        if database.connection().vendor == "mysql" and len(self.pathways) > 1:
+            pathways = database.primary(Pathway.objects.select_for_update().order_by("pk"))
+            list(pathways.filter(pk__in=[pathway.pk for pathway in self.pathways]).values_list("pk"))
+
     def deliver(self) -> None:
         """Deliver, or queue, what was just committed. Trouble with one request never affects the others (promise 3)."""
-        if conf.delivery() == "celery":
-            for credit_request in self.requests:
-                _announce(credit_request)
-            broker.enqueue(self.requests, self.deadline)
-            return
-        for number, credit_request in enumerate(self.requests):
+        started = time.monotonic() if self.started is None else self.started
+        deadline = started + sending.MAX_DELIVERY_SECONDS
+        for credit_request in self.requests:
             _announce(credit_request)
-            if time.monotonic() > self.deadline:
+        if conf.delivery() == "celery":
+            broker.enqueue(self.requests, deadline)
+        else:
+            self._deliver_inline(deadline)
+        self._tell(deadline)
+
+    def _deliver_inline(self, deadline: float) -> None:
+        for number, credit_request in enumerate(self.requests):
+            if time.monotonic() > deadline:
                 sending.fail(self.requests[number:], sending.NOT_STARTED)
                 break
             self._deliver_now(credit_request)
-        self._confirm()
 
     def _deliver_now(self, credit_request: UserCreditPathway) -> None:
-        pending = [UserCreditPathway.Status.PENDING]
+        record = replace(self.record, shared_record=self.shared_record)
         try:
-            record = replace(self.record, shared_record=self.shared_record)
-            sending.send(credit_request, lambda: record, from_statuses=pending)
+            sending.send(credit_request, lambda: record, from_statuses=[Status.PENDING])
         except Exception as error:  # noqa: BLE001  of the database
             log.warning("credit request %s: %s", credit_request.pk, type(error).__name__)
             sending.fail([credit_request], sending.with_error(sending.NOT_SENT, error))
 
-    def _confirm(self) -> None:
-        """Confirm what was sent, after all of the institutions' emails, because the learner waits for the response."""
-        with learner_emails.held_back(self.deadline):
+    def _tell(self, deadline: float) -> None:
+        """
+        Email the learner, after the institutions: confirmations, and failures that no response will show.
+
+        Not about what workers sent, which they do themselves.
+        """
+        is_awaited, is_inline = self.started is not None, conf.delivery() != "celery"
+        with learner_emails.held_back(deadline):
             for credit_request in self.requests:
-                if credit_request.status == UserCreditPathway.Status.SENT:
+                if credit_request.status == Status.SENT and is_inline:
                     learner_emails.tell(credit_request.pk, Event.SENT)
+                if credit_request.status == Status.FAILED and not is_awaited:
+                    learner_emails.tell(credit_request.pk, Event.FAILED)
 
 
 def _announce(credit_request: UserCreditPathway) -> None:
@@ -152,7 +176,7 @@ def _announce(credit_request: UserCreditPathway) -> None:
             log.warning("credit request %s: %s raised %s", credit_request.pk, name, type(result).__name__)
 
 
-def deliver(credit_request: UserCreditPathway) -> UserCreditPathway.Status:
+def deliver(credit_request: UserCreditPathway) -> Status:
     """
     Try once to deliver a request that was never sent, with the record as it is now, and return its status.
 
@@ -218,9 +242,9 @@ def retire_learner(*, user: Learner) -> None:
     It affects what exists now: a later click by an active account is a new request. Call it before the username is
     replaced (ADR 0020). Calling it again is harmless.
     """
-    # The links first: a request that is being delivered now is left to that attempt, and later ones find no link.
+    # The links first: attempts that have not locked their row yet find no link.
     database.retry_once(ProgramCertRecord.objects.filter(user=user).delete)
     requests = UserCreditPathway.objects.filter(~ImportedRow.of_request(), user=user)
-    for credit_request in database.primary(requests.filter(status=UserCreditPathway.Status.PENDING)):
-        if not sending.is_being_delivered(credit_request):
+    for credit_request in database.primary(requests.filter(status=Status.PENDING)):
+        if not sending.is_locked(credit_request):
             sending.give_up(credit_request, sending.RETIRED)

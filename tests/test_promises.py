@@ -132,6 +132,13 @@ class TestSentIsTrue:
             [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (request.status, statuses()) == ("sent", ["failed", "sent"])
 
+    def test_after_a_transaction_of_the_caller_by_email(self, learner, program, pathway, relay):
+        """The response may be written already."""
+        relay.replies[pathway.email] = "550 no such user"
+        with transaction.atomic():
+            api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (statuses(), [message["To"] for message in relay.messages]) == (["failed"], [learner.email])
+
     def test_one_failure_does_not_affect_the_others(self, client, program, pathway, relay):
         refused = factories.PathwayFactory(name="A", email="nobody@refused.example", programs=[program])
         relay.replies["nobody@refused.example"] = "550 no such user"
@@ -211,6 +218,12 @@ class TestTime:
         monkeypatch.setattr(FixedRecordSource, "progress", lambda *args: (time.sleep(0.8), progress(*args))[1])
         assert post_send(client, program, pathway).status_code == 502
         assert (statuses(), relay.messages) == (["failed"], [])
+
+    def test_it_is_counted_from_the_commit_of_the_caller(self, learner, program, pathway, relay):
+        with transaction.atomic():
+            api.request_credit(user=learner, program=program, pathways=[pathway])
+            time.sleep(0.8)
+        assert (statuses(), len(relay.messages)) == (["sent"], 1)
 
 
 class TestTroubleWithOneRequest:

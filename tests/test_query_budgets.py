@@ -92,4 +92,5 @@ def test_the_form_executes_as_many_statements_for_each_pathway(client, learner, 
     url = reverse("credit_pathways:request_credit", args=[program.uuid])
     one = statements(lambda: client.post(url, {"pathway": [pathway.pk]}))
     five = statements(lambda: client.post(url, {"pathway": [p.pk for p in [pathway, *others]]}))
-    assert len(five) - len(one) == 4 * 4, five
+    # MySQL and MariaDB first lock the pathways.
+    assert len(five) - len(one) == 4 * 4 + (connection.vendor == "mysql"), five

@@ -1,11 +1,13 @@
 """Retired learners and inactive accounts: their links are dead, and nothing is delivered for them (promise 7)."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
+from django.utils import timezone
 
 from credit_pathways import api
 from credit_pathways.delivery import later, sending
@@ -105,6 +107,12 @@ class TestRetireLearner:
         assert [api.deliver(row) for row in (request_row, failed)] == ["failed", "failed"]
         assert not list(later.overdue_requests(older_than=0 * request_row.created.resolution))
         assert relay.messages == []
+
+    def test_a_request_whose_worker_was_just_killed(self, learner, request_row, relay):
+        """Or whose worker is still reading the record: it finds the row failed."""
+        UserCreditPathway.objects.update(attempts=1, modified=timezone.now() + timedelta(minutes=2))
+        api.retire_learner(user=learner)
+        assert states() == [("failed", RETIRED)]
 
     def test_rows_stay(self, learner, program, pathway, others):
         row = {"user": learner, "pathway": pathway}

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from credit_pathways import api
+from credit_pathways.delivery import sending
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.signals import credit_requested
 from tests import factories
@@ -29,6 +30,13 @@ def test_sent_once_for_each_request_after_commit(received, learner, program, pat
         [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert received == []
     assert received == [(UserCreditPathway, request.pk, False, "pending")]
+
+
+def test_sent_also_for_requests_that_there_is_no_time_to_send(received, learner, program, pathway, monkeypatch):
+    monkeypatch.setattr(sending, "MAX_DELIVERY_SECONDS", -1)
+    [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
+    assert request.status == "failed"
+    assert [pk for _sender, pk, *_state in received] == [request.pk]
 
 
 def test_receiver_that_deletes_a_request_does_not_affect_the_others(learner, program, pathway, relay):

@@ -11,7 +11,7 @@ from celery.exceptions import Reject, Retry
 from celery.signals import task_retry
 from django.db import OperationalError, connection
 from django.utils import timezone
-from edx_ace.signals import ACE_MESSAGE_SENT
+from edx_ace import ace
 
 from credit_pathways import api, tasks
 from credit_pathways.delivery import broker, later, sending
@@ -19,6 +19,7 @@ from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request, send_learner_email
 from tests.support.celery_app import app
 from tests.support.outcomes import attempt, run_first_attempt
+from tests.support.processes import wait_until
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
 from tests.support.threads import run_concurrently
@@ -132,13 +133,14 @@ class TestErrors:
                 assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 0
         assert run(request_row.pk) == ("sent", [])
 
-    def test_the_time_limit_before_the_email_is_sent_is_retried(self, request_row, relay):
-        def strike(**kwargs):
+    def test_the_time_limit_before_the_email_is_sent_is_retried(self, request_row, relay, monkeypatch):
+        def strike(message):
             raise SoftTimeLimitExceeded
 
-        relay.on_data = lambda: time.sleep(0.01)
-        with connected(ACE_MESSAGE_SENT, strike):
+        with monkeypatch.context() as patch:
+            patch.setattr(ace, "send", strike)
             assert attempt(request_row.pk) == "pending"
+        assert attempt(request_row.pk) == "sent"
 
     def test_the_time_limit_after_the_email_is_sent_does_not_undo_it(self, request_row, relay):
         struck = []
@@ -231,6 +233,23 @@ class TestErrors:
         relay.replies.clear()
         assert later.attempt_delivery(request_id=request_row.pk, queued_after=queued_after) is None
         assert UserCreditPathway.objects.get().status == "sent"
+
+    def test_an_email_that_was_sent_and_not_recorded_is_sent_again(self, request_row, relay, settings):
+        """After the attempt's time. Receivers can drop the second one."""
+
+        def away(execute, sql, params, many, context):
+            if "UPDATE" in sql and "sent_to" in sql:
+                raise OperationalError("away")
+            return execute(sql, params, many, context)
+
+        settings.CREDIT_PATHWAYS_CELERY_TIME_LIMIT = 1
+        with connection.execute_wrapper(away):
+            assert later.attempt_delivery(request_id=request_row.pk, queued_after=0) == 1
+        assert later.attempt_delivery(request_id=request_row.pk, queued_after=1) == 1
+        wait_until(lambda: later.attempt_delivery(request_id=request_row.pk, queued_after=1) is None)
+        assert UserCreditPathway.objects.get().status == "sent"
+        first, second = relay.messages
+        assert first["Message-ID"] == second["Message-ID"]
 
 
 class TestCopies:

@@ -22,7 +22,8 @@ def hand_over(message: CreditRequestMessage) -> bool:
     """
     Send ``message`` and return whether edx-ace reported that an email channel accepted this message (ADR 0002).
 
-    ``ace.send()`` always returns ``None`` and swallows most errors.
+    ``ace.send()`` always returns ``None`` and swallows most errors. A receiver of the host that raises one can keep the
+    signal from this one, but not edx-ace's report to monitoring, which comes first.
     """
     reports: list[Channel] = []
 
@@ -36,12 +37,12 @@ def hand_over(message: CreditRequestMessage) -> bool:
         with _channels_muted():
             ace.send(message)
     except Exception as error:
-        if not reports:
+        if not (reports or message.was_accepted):
             raise
         log.warning("message %s was sent before %s was raised", uuid, type(error).__name__)
     finally:
         ACE_MESSAGE_SENT.disconnect(listen)
-    return bool(reports)
+    return bool(reports) or message.was_accepted
 
 
 def describe(error: BaseException) -> str:

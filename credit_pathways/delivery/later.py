@@ -30,13 +30,16 @@ def attempt_delivery(*, request_id: int, queued_after: int) -> int | None:
         if credit_request is None or _is_stale(credit_request, queued_after):
             log.info("credit request %s: nothing to do", request_id)
             return None
-        if _deliver_or_give_up(credit_request, on_failure=Status.PENDING) is None:
+        change = _deliver_or_give_up(credit_request, on_failure=Status.PENDING)
+        if change is None:
             log.info("credit request %s: another process is delivering it", request_id)
             return queued_after
     except Exception as error:  # noqa: BLE001  from the database, or a time limit
         _handle(request_id, error)
         return credit_request.attempts if credit_request else queued_after
-    return credit_request.attempts if credit_request.status == Status.PENDING else None
+    # If it was sent and not recorded, a second email, with the same Message-ID, is the way out of pending.
+    is_done = change.is_recorded and change.after != Status.PENDING
+    return None if is_done else credit_request.attempts
 
 
 def put_back(request_id: int) -> None:

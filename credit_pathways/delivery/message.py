@@ -1,7 +1,7 @@
 """The email that asks an institution for credit."""
 
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone, translation
 from django.utils.encoding import punycode
+from edx_ace.channel import ChannelType
 from edx_ace.errors import FatalChannelDeliveryError
 from edx_ace.message import Message
 from edx_ace.recipient import Recipient
@@ -56,6 +57,9 @@ class CreditRequestMessage(Message):
     #: The error that edx-ace reported instead of raising it.
     error: BaseException | None = None
 
+    #: Whether edx-ace reported that an email channel accepted the message.
+    was_accepted = False
+
     @property
     def expiration_time(self) -> datetime:
         return timezone.now() + self.TIME_TO_START
@@ -72,6 +76,8 @@ class CreditRequestMessage(Message):
         if key.endswith("_error"):
             self.error = sys.exception()
             value = type(self.error).__name__  # its text may contain the learner's name or address
+        if key == f"{ChannelType.EMAIL}_delivery_succeeded":
+            self.was_accepted = True
         super().report(key, value)
         if key.endswith("_delivery_retried"):
             raise FatalChannelDeliveryError("a credit request's email is tried once")
@@ -151,4 +157,5 @@ def is_header_address(address: str) -> bool:
 def message_id(name: str, credit_request: UserCreditPathway, site: Site) -> str:
     """Return the same Message-ID for every attempt, so that receivers can drop a duplicate (RFC 5322, 3.6.4)."""
     host = punycode(host_name(site.domain))
-    return f"<{name}.{credit_request.pk}.{credit_request.created:%Y%m%d%H%M%S%f}@{host}>"
+    created = credit_request.created.astimezone(UTC)  # databases may have a time zone of their own
+    return f"<{name}.{credit_request.pk}.{created:%Y%m%d%H%M%S%f}@{host}>"

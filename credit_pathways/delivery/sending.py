@@ -72,10 +72,12 @@ class Outcome(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The status of a request before and after its outcome was recorded. They may be the same."""
+    """The status of a request before and after an attempt. They may be the same."""
 
     before: str
     after: Status
+    #: If not, only this process knows that the email was sent, and the row is still pending.
+    is_recorded: bool = True
 
 
 def send(
@@ -98,28 +100,30 @@ def send(
             which is not locked here because its only lock would stop all other writers.
     """
     before = credit_request.status
-    outcome = None
     if _start(credit_request, from_statuses):
         attempt = _Attempt(credit_request, from_statuses, on_failure)
         attempt.read(read_record)
-        outcome = attempt.send()
-    if outcome is None:
-        read_status(credit_request)
-        if credit_request.status in from_statuses:
-            credit_request.status = Status.PENDING
-        return None
-    return Change(before, outcome.status)
+        if outcome := attempt.send():
+            return Change(before, outcome.status, attempt.is_recorded)
+    read_status(credit_request)
+    if credit_request.status in from_statuses:
+        credit_request.status = Status.PENDING
+    return None
 
 
 def is_being_delivered(credit_request: UserCreditPathway) -> bool:
     """Return whether an attempt was started that has not ended, unless its process was killed and its time is up."""
     if not is_unfinished(credit_request):
         return False
-    return credit_request.modified > timezone.now() or _is_locked(credit_request)
+    return credit_request.modified > timezone.now() or is_locked(credit_request)
 
 
-def _is_locked(credit_request: UserCreditPathway) -> bool:
-    """Return whether an attempt still holds the row: a mail server can take longer than the attempt's time."""
+def is_locked(credit_request: UserCreditPathway) -> bool:
+    """
+    Return whether the email is in flight, which can take longer than the attempt's time.
+
+    ``False`` if the database cannot tell.
+    """
     if not database.connection().features.has_select_for_update_skip_locked:
         return False
     rows = database.primary(UserCreditPathway.objects.select_for_update(skip_locked=True))
@@ -217,6 +221,7 @@ class _Attempt:
     on_failure: Status
     record: ProgramRecord | None = None
     outcome: Outcome | None = None
+    is_recorded: bool = True
 
     def read(self, read_record: Callable[[], ProgramRecord | None]) -> None:
         try:
@@ -245,7 +250,7 @@ class _Attempt:
             if outcome.status != Status.SENT:
                 raise
             log.warning("credit request %s: sent, but not recorded: %s", self.credit_request.pk, type(error).__name__)
-            self.credit_request.status = outcome.status
+            self.credit_request.status, self.is_recorded = outcome.status, False
 
     def _send_locked(self) -> None:
         row = self._lock()

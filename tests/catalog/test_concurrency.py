@@ -16,6 +16,7 @@ from credit_pathways.catalog.sync import synchronize
 from credit_pathways.models import Pathway, Program, UserCreditPathway
 from tests import factories
 from tests.support.catalog_items import pathway_item, program_item
+from tests.support.database import interrupted
 from tests.support.threads import run_concurrently, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,6 +60,16 @@ def test_a_learner_requests_credit(transaction_of_the_caller, settings, learner)
     run_together(click, lambda: [sync(str(number)) for number in range(1, 6)])
     assert names() == {"5"}
     assert UserCreditPathway.objects.count() == len(programs) * 3
+
+
+@pytest.mark.skipif("connection.vendor != 'mysql'", reason="elsewhere, new rows do not wait for what they reference")
+def test_a_click_locks_all_of_its_pathways_before_the_program(learner, program):
+    """A synchronization that has changed one of the pathways, and waits for the program, would be a deadlock."""
+    pathways = factories.PathwayFactory.create_batch(3, programs=[program], name="old")
+    rename = Pathway.objects.all().update
+    with interrupted("INSERT INTO", UserCreditPathway, before=partial(rename, name="new")):
+        api.request_credit(user=learner, program=program, pathways=reversed(pathways))
+    assert set(Pathway.objects.values_list("name", flat=True)) == {"old"}
 
 
 def test_two_synchronizations():

@@ -1,10 +1,13 @@
 """The email to the institution."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from credit_pathways import api
+from credit_pathways.delivery.message import message_id
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.record_source import FixedRecordSource
@@ -95,6 +98,12 @@ def test_a_translated_platform_name_is_in_the_institutions_language(send, settin
     settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"
     with translation.override("ar"):
         assert all("Inconnu" in text for text in texts(send()))
+
+
+def test_the_message_id_does_not_depend_on_the_time_zone_of_the_database(request_row, program):
+    first = message_id("credit-request", request_row, program.site)
+    request_row.created = request_row.created.astimezone(ZoneInfo("America/New_York"))
+    assert message_id("credit-request", request_row, program.site) == first
 
 
 def test_each_request_keeps_its_message_id(learner, program, pathway, relay):
