@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from credit_pathways.catalog import Catalog, CatalogError, sources
 from credit_pathways.catalog.sync import SyncResult, synchronize
+from credit_pathways.database import primary
 
 
 class Command(BaseCommand):
@@ -94,7 +95,7 @@ def _read_from_credentials(_value: Any, site: Site) -> Catalog:
 
 def _site(domain: str | None) -> Site:
     try:
-        return Site.objects.get(domain=domain) if domain else Site.objects.get_current()
+        return primary(Site.objects.filter(domain=domain)).get() if domain else Site.objects.get_current()
     except Site.DoesNotExist:
         raise CommandError(f"There is no site {domain or 'with the id SITE_ID'}. Create it first.") from None
     except ImproperlyConfigured:
