@@ -8,7 +8,16 @@ from functools import partial
 from sqlite3 import SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, IntegrityError, connections, router, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connections,
+    router,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
@@ -87,6 +96,24 @@ def retry_once(function: Callable[[], T], *, atomic: bool = True, durable: bool 
     # Others whose transaction was rolled back begin again now, too.
     time.sleep(random.uniform(0, MAX_RETRY_PAUSE))  # noqa: S311
     return call()
+
+
+def reconnect_once(function: Callable[[], T]) -> T:
+    """
+    Return the result of ``function``, called once more, through a new connection, if the first one was lost.
+
+    Whether its first call wrote anything is unknown then. Inside a transaction there is one try.
+    """
+    used = connection().connection
+    try:
+        return function()
+    except (InterfaceError, OperationalError):
+        # Django may have opened a new one when it left a transaction.
+        is_lost = used is None or connection().connection is not used or not connection().is_usable()
+        if connection().in_atomic_block or not is_lost:
+            raise
+    close_old_connections()
+    return function()
 
 
 def in_transaction(function: Callable[[], T], *, durable: bool = False) -> T:

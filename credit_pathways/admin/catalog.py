@@ -27,6 +27,7 @@ from django.views.decorators.http import require_POST
 
 from ..catalog.sync import lock_catalog
 from ..database import retry_once
+from ..decorators import non_atomic_requests
 from ..models import Pathway, Program, UserCreditPathway
 from .links import requests_link, row_link
 
@@ -85,13 +86,17 @@ class CatalogAdmin(admin.ModelAdmin):
         """Suggest a uuid for a row that is added by hand. Copied rows have Discovery's."""
         return {"uuid": uuid4(), **super().get_changeform_initial_data(request)}
 
+    @method_decorator(non_atomic_requests)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {"may_manage_here": self.has_change_permission(request), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
-    @method_decorator(require_POST)
+    @method_decorator([non_atomic_requests, require_POST])
     def manage_here_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Carry out the action for one row, from its page."""
         if not self.has_change_permission(request):

@@ -1,5 +1,6 @@
 """Recording that an email bounced (ADR 0021)."""
 
+import itertools
 import logging
 import re
 from datetime import datetime
@@ -27,15 +28,19 @@ def record_bounce(*, request_id: int, reason: str, at: datetime | None = None) -
     it. ``at`` is an aware datetime and defaults to now. Return whether the bounce was recorded: ``False`` if the
     request does not exist, was never sent, or has already bounced.
     """
-    record = partial(_record_bounce, request_id, reason or "", at or timezone.now())
-    is_recorded = database.retry_once(record, atomic=database.has_row_locks())
+    time, tries = at or timezone.now(), itertools.count()
+
+    def record() -> bool:
+        return _record_bounce(request_id, reason or "", time, is_retry=next(tries) > 0)
+
+    is_recorded = database.reconnect_once(partial(database.retry_once, record, atomic=database.has_row_locks()))
     if is_recorded:
         log.warning("credit request %s: bounced", request_id)
         learner_emails.tell(request_id, learner_emails.Event.BOUNCED)
     return is_recorded
 
 
-def _record_bounce(request_id: int, reason: str, at: datetime) -> bool:
+def _record_bounce(request_id: int, reason: str, at: datetime, *, is_retry: bool) -> bool:
     rows = database.primary(UserCreditPathway.objects.filter(pk=request_id))
     # Waits for the delivery, because a report can be quicker than its end.
     list(rows.select_for_update())
@@ -45,7 +50,9 @@ def _record_bounce(request_id: int, reason: str, at: datetime) -> bool:
         return False
     sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
     # Not ``modified``, which is the time of sending.
-    return bool(sent.update(bounced_at=at, bounce_reason=_storable(reason, credit_request.user)))
+    values = {"bounced_at": at, "bounce_reason": _storable(reason, credit_request.user)}
+    # The first try may have been recorded, and its answer lost with the connection.
+    return bool(sent.update(**values)) or (is_retry and rows.filter(**values).exists())
 
 
 def _storable(reason: str, learner: Learner) -> str:

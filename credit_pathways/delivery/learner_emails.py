@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 Status = UserCreditPathway.Status
 
-#: The emails of the current ``held_back`` block, if there is one. Only used inline.
+#: The emails of the current ``held_back`` block, if there is one. Not those that workers send.
 _held_back: ContextVar[list[tuple[int, Event]] | None] = ContextVar("held_back", default=None)
 
 
@@ -97,22 +97,23 @@ def held_back(deadline: float = math.inf) -> Iterator[None]:
 
 
 def _send_or_queue(request_id: int, event: Event) -> None:
-    if conf.delivery() == "celery":
-        _queue(request_id, event)
-    elif (waiting := _held_back.get()) is not None:
+    if conf.delivery() == "celery" and _queue(request_id, event):
+        return
+    if (waiting := _held_back.get()) is not None:
         waiting.append((request_id, event))
     else:
         send(request_id, event)
 
 
-def _queue(request_id: int, event: Event) -> None:
+def _queue(request_id: int, event: Event) -> bool:
+    """Return whether workers will send it. If not, this process makes the only attempt."""
     name = log_name(request_id, event)
     try:
-        attempts = _rows(request_id).values_list("learner_email_attempts", flat=True).get()
+        attempts = database.reconnect_once(_rows(request_id).values_list("learner_email_attempts", flat=True).get)
     except Exception as error:  # noqa: BLE001  of the database, or the row is gone
         log.warning("%s: not queued: %s", name, type(error).__name__)
-    else:
-        broker.publish(broker.LEARNER_EMAIL_TASK, name, request_id, event, attempts)
+        return False
+    return broker.publish(broker.LEARNER_EMAIL_TASK, name, request_id, event, attempts)
 
 
 def _rows(request_id: int) -> UserCreditPathwayQuerySet:
@@ -165,7 +166,7 @@ def log_name(request_id: int, event: Event) -> str:
 def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
     """Return the request, or ``None`` if the email would no longer be true or the learner cannot get it."""
     rows = _rows(request_id).filter(event.condition)
-    credit_request = rows.select_related("user", "pathway__site", "program").first()
+    credit_request = database.reconnect_once(rows.select_related("user", "pathway__site", "program").first)
     if credit_request is None:
         return None
     if credit_request.user.is_active and is_header_address(email_address(credit_request.user)):

@@ -13,13 +13,13 @@ its attempt or, if the process was killed, when the attempt's time is up (ADR 00
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -63,12 +63,14 @@ class LockedRow(NamedTuple):
     is_shared: bool
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True)
+class Outcome:
     """What became of one attempt, as it is recorded."""
 
     status: Status
     failure_reason: str = ""
     sent_to: str = ""
+    at: datetime = field(default_factory=timezone.now)
 
 
 class Change(NamedTuple):
@@ -127,8 +129,8 @@ def is_locked(credit_request: UserCreditPathway) -> bool:
     if not database.connection().features.has_select_for_update_skip_locked:
         return False
     rows = database.primary(UserCreditPathway.objects.select_for_update(skip_locked=True))
-    with transaction.atomic(using=database.alias()):
-        return not rows.filter(pk=credit_request.pk).values_list("pk")
+    unlocked = rows.filter(pk=credit_request.pk).values_list("pk")
+    return not database.retry_once(lambda: list(unlocked.all()))
 
 
 def is_unfinished(credit_request: UserCreditPathway) -> bool:
@@ -141,7 +143,7 @@ def give_up(credit_request: UserCreditPathway, failure_reason: str) -> Change | 
     record = partial(_record, credit_request, Outcome(Status.FAILED, failure_reason), [Status.PENDING])
     # MySQL and MariaDB would wait for the row's lock before they see that it has changed.
     is_unchanged = database.primary(_rows(credit_request, [Status.PENDING])).exists()
-    if is_unchanged and database.retry_once(record, atomic=False):
+    if is_unchanged and record():
         return Change(Status.PENDING, Status.FAILED)
     read_status(credit_request)
     return None
@@ -180,14 +182,27 @@ def _start(credit_request: UserCreditPathway, from_statuses: Collection[Status])
         "modified": timezone.now() + timedelta(seconds=conf.celery_time_limit()),
     }
     if database.has_row_locks():
-        database.require_no_transaction()
-    rows = _rows(credit_request, from_statuses)
+        database.reconnect_once(database.require_no_transaction)
     # One statement, without a transaction: at SERIALIZABLE, that conflicts with claims of other rows much less often.
-    is_claimed = bool(database.retry_once(lambda: rows.update(**claim), atomic=False))
-    # Not earlier: if that fails, the row has not changed, and whoever gives up must find it by its old attempts.
-    for name, value in claim.items() if is_claimed else ():
+    return _update(credit_request, _rows(credit_request, from_statuses), claim)
+
+
+def _update(credit_request: UserCreditPathway, rows: UserCreditPathwayQuerySet, values: dict[str, Any]) -> bool:
+    """
+    Update ``rows``, which are the request's row or none, then ``credit_request``. Return whether the row has changed.
+
+    ``values`` contain a time, by which this update is recognized if its answer was lost with the connection.
+    """
+    updated = database.primary(UserCreditPathway.objects.filter(pk=credit_request.pk, **values))
+
+    def update() -> bool:
+        return bool(rows.update(**values)) or updated.exists()
+
+    is_updated = database.reconnect_once(partial(database.retry_once, update, atomic=False))
+    # Not earlier: if that fails, whoever gives up must find the row by its old attempts.
+    for name, value in values.items() if is_updated else ():
         setattr(credit_request, name, value)
-    return is_claimed
+    return is_updated
 
 
 def _rows(credit_request: UserCreditPathway, from_statuses: Collection[Status]) -> UserCreditPathwayQuerySet:
@@ -199,14 +214,12 @@ def _rows(credit_request: UserCreditPathway, from_statuses: Collection[Status]) 
 def _record(credit_request: UserCreditPathway, outcome: Outcome, from_statuses: Collection[Status]) -> bool:
     """Save and log the outcome, and return whether it was saved: ``sent`` always is, and never overwritten."""
     rows = _rows(credit_request, from_statuses)
-    values = {"status": outcome.status, "failure_reason": outcome.failure_reason, "modified": timezone.now()}
+    values = {"status": outcome.status, "failure_reason": outcome.failure_reason, "modified": outcome.at}
     if outcome.status == Status.SENT:
         rows = UserCreditPathway.objects.filter(pk=credit_request.pk)
         values["sent_to"] = outcome.sent_to
-    if not rows.update(**values):
+    if not _update(credit_request, rows, values):
         return False
-    for name, value in values.items():
-        setattr(credit_request, name, value)
     level = logging.INFO if outcome.status == Status.SENT else logging.WARNING
     log.log(level, "credit request %s: %s", credit_request.pk, outcome.status)
     return True
@@ -234,7 +247,8 @@ class _Attempt:
     def send(self) -> Outcome | None:
         """Send the email, and return the recorded outcome; ``None`` if another process is delivering the request."""
         try:
-            database.retry_once(self._send_locked, atomic=database.has_row_locks(), durable=True)
+            deliver = partial(database.retry_once, self._send_locked, atomic=database.has_row_locks(), durable=True)
+            database.reconnect_once(deliver)
         except Exception:
             if self.outcome is None:
                 raise
@@ -245,7 +259,7 @@ class _Attempt:
         """Record the outcome without the transaction, which is lost. Not even the database can make ``sent`` untrue."""
         try:
             close_old_connections()
-            database.retry_once(self._record, atomic=False)
+            self._record()
         except Exception as error:
             if outcome.status != Status.SENT:
                 raise

@@ -18,9 +18,10 @@ from edx_ace.channel.django_email import DjangoEmailChannel
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from credit_pathways import api, conf
-from credit_pathways.delivery import sending
+from credit_pathways.delivery import later, sending
 from credit_pathways.models import Program, ProgramCertRecord, UserCreditPathway
 from tests import factories
+from tests.support import sessions
 from tests.support.failures import FAILURES, TalkativeChannel
 from tests.support.outcomes import attempt
 from tests.support.receivers import connected
@@ -107,6 +108,49 @@ class TestLock:
         relay.on_data = look
         [credit_request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (seen, status_of(credit_request), len(relay.messages)) == (["pending"], "sent", 1)
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a connection to a file does not die")
+class TestLostAnswers:
+    """The database has done what it was told, but its answer was lost with the connection."""
+
+    @pytest.fixture(autouse=True)
+    def _told(self, settings, no_learner_emails):
+        settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "failures"
+
+    @pytest.fixture
+    def row(self, request_row):
+        return UserCreditPathway.objects.get(pk=request_row.pk)
+
+    @pytest.mark.parametrize("answer", [("UPDATE", "attempts"), ("COMMIT",)], ids=["claim", "outcome"])
+    def test_the_email_was_sent(self, answer, row, relay):
+        with sessions.answer_lost(*answer):
+            assert api.deliver(row) == "sent"
+        assert (status_of(row), len(relay.messages)) == ("sent", 1)
+
+    def test_a_click(self, learner, program, pathway, relay):
+        with sessions.answer_lost("UPDATE", "attempts"):
+            [row] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (row.status, status_of(row), len(relay.messages)) == ("sent", "sent", 1)
+
+    def test_the_learner_is_told_of_the_failure(self, row, relay, settings):
+        settings.CREDIT_PATHWAYS_CELERY_ATTEMPTS = 1
+        relay.replies[row.pathway.email] = "550 no such user"
+        with sessions.answer_lost("COMMIT"):
+            assert later.attempt_delivery(request_id=row.pk, queued_after=0) is None
+        assert (status_of(row), [message["To"] for message in relay.messages]) == ("failed", [row.user.email])
+
+    def test_the_learner_is_told_of_interrupted_attempts(self, row, relay):
+        UserCreditPathway.objects.update(attempts=conf.celery_attempts(), failure_reason="x")
+        with sessions.answer_lost("UPDATE", "failure_reason"):
+            later.attempt_delivery(request_id=row.pk, queued_after=conf.celery_attempts())
+        assert (status_of(row), [message["To"] for message in relay.messages]) == ("failed", [row.user.email])
+
+    def test_the_learner_is_told_of_a_bounce(self, row, relay):
+        UserCreditPathway.objects.update(status="sent")
+        with sessions.answer_lost("COMMIT"):
+            assert api.record_bounce(request_id=row.pk, reason="5.1.1")
+        assert [message["To"] for message in relay.messages] == [row.user.email]
 
 
 def test_requests_that_cannot_be_given_up_are_reported_as_failed(request_row, caplog):
