@@ -32,7 +32,8 @@ from tests import factories
 from tests.support import smtp
 from tests.support.celery_app import app
 from tests.support.load import session_of, timed
-from tests.support.processes import Process, Web, wait_until, worker_command
+from tests.support.processes import Process, Web, worker_command
+from tests.support.threads import wait_until
 
 #: Processes of the worker, and the seconds that the mail server takes for an email.
 WORKERS = [(1, 0), (2, 0), (4, 0), (4, 0.05), (4, 0.25), (16, 0.25)]

@@ -19,10 +19,9 @@ from credit_pathways.models import UserCreditPathway
 from credit_pathways.tasks import deliver_credit_request, send_learner_email
 from tests.support.celery_app import app
 from tests.support.outcomes import attempt, run_first_attempt
-from tests.support.processes import wait_until
 from tests.support.receivers import connected
 from tests.support.record_source import FixedRecordSource
-from tests.support.threads import run_concurrently
+from tests.support.threads import run_concurrently, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_learner_emails")]
 

@@ -14,7 +14,7 @@ from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.outcomes import assert_nothing_lost, deliver_pending
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 KILLS = int(os.environ.get("KILLS", "1"))
 

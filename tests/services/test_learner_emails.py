@@ -2,7 +2,7 @@
 
 from credit_pathways import api
 from credit_pathways.models import UserCreditPathway
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 INSTITUTION, LEARNER = "registrar@northfield.example", "halima@home.example"
 

@@ -20,7 +20,7 @@ from credit_pathways.models import Pathway, Program, ProgramCertRecord, UserCred
 from tests import factories
 from tests.support.catalog_items import pathway_item, program_item
 from tests.support.load import session_of, timed
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 LEARNERS = int(os.environ.get("LEARNERS", "20"))
 REQUESTS = int(os.environ.get("REQUESTS", "5"))

@@ -9,8 +9,8 @@ from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.load import session_of
 from tests.support.outcomes import assert_nothing_lost, deliver_pending
-from tests.support.processes import wait_until
 from tests.support.proxy import Proxy
+from tests.support.threads import wait_until
 
 OUTAGE_SECONDS = 2
 REQUESTS = 60

@@ -6,7 +6,7 @@ from credit_pathways import api
 from credit_pathways.delivery import broker as credit_pathways_broker
 from credit_pathways.delivery import sending
 from credit_pathways.models import UserCreditPathway
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 INSTITUTION, LEARNER = "registrar@northfield.example", "halima@home.example"
 

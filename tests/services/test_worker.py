@@ -9,9 +9,8 @@ from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support import smtp
 from tests.support.celery_app import app
-from tests.support.processes import wait_until
 from tests.support.quorum import QUORUM
-from tests.support.threads import run_concurrently
+from tests.support.threads import run_concurrently, wait_until
 
 
 def finished():

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from credit_pathways.delivery import later
 from credit_pathways.models import UserCreditPathway
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 
 def assert_nothing_lost(relay, *, duplicates):

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.support.smtp import free_port
+from tests.support.threads import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,12 +121,3 @@ class Web(Process):
             return http.getresponse().status
         finally:
             http.close()
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until ``done()`` is true. Raises ``TimeoutError`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(done)
-        time.sleep(0.05)

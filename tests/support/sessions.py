@@ -7,7 +7,7 @@ from unittest import mock
 
 from django.db import OperationalError, connection, connections
 
-from tests.support.processes import wait_until
+from tests.support.threads import wait_until
 
 
 def killer(alias: str = "default") -> Callable[[], bool]:

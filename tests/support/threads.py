@@ -1,6 +1,7 @@
-"""Run functions in threads."""
+"""Run functions in threads, and wait for what others do."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,3 +31,12 @@ def run_together(*functions: Callable[[], Any]) -> list[Any]:
 def run_concurrently(times: int, function: Callable[[], Any]) -> list[Any]:
     """Call ``function`` in ``times`` threads that start together, and return the results."""
     return run_together(*[function] * times)
+
+
+def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until ``done()`` is true. Raises ``TimeoutError`` after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(done)
+        time.sleep(0.05)
