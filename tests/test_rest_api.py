@@ -132,6 +132,20 @@ class TestFloodGuard:
         assert post(client, "share", program).status_code == 429
         assert UserCreditPathway.objects.count() == len(relay.messages) == 2
 
+    @pytest.mark.parametrize("name", ["send", "share"])
+    def test_counts_only_well_formed_posts(self, name, client, program, pathway, relay, settings):
+        settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
+        path, form = url(name, program.uuid), url({"send": "request_credit", "share": "share_link"}[name], program.uuid)
+        answers = [client.generic(method, path).status_code for method in ("GET", "PUT", "OPTIONS", "HEAD")]
+        answers += [client.get(form).status_code, client.post(path, {"username": "halima"}).status_code]
+        answers += [
+            client.post(path, body, content_type="application/json").status_code
+            for body in ("{", {}, {"username": "dario", "pathway_id": pathway.pk})
+        ]
+        assert answers == [405, 405, 200, 405, 405, 415, 400, 400, 403]
+        assert post(client, name, program, pathway_id=pathway.pk).status_code in (200, 201)
+        assert post(client, name, program, pathway_id=pathway.pk).status_code == 429
+
     def test_counts_each_learner_separately(self, client, program, pathway, relay, settings):
         settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
         assert post(client, "send", program, pathway_id=pathway.pk).status_code == 200

@@ -68,11 +68,22 @@ class JSONActionView(JSONView):
     throttle_classes = (RequestRateThrottle,)
     serializer_class = serializers.ShareSerializer
 
+    def check_throttles(self, request: Request) -> None:
+        """Count nothing yet: only well-formed POSTs count (ADR 0003)."""
+
     def get_validated_data(self) -> dict[str, Any]:
-        """Return the body's fields. Raise ``ValidationError`` or, for another user's name, ``PermissionDenied``."""
+        """
+        Return the body's fields, and count the request.
+
+        Raises:
+            ValidationError: a field is missing or malformed.
+            PermissionDenied: the username is another user's.
+            Throttled: there were too many requests.
+        """
         serializer = self.serializer_class(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         self.check_username(serializer.validated_data["username"])
+        super().check_throttles(self.request)
         return serializer.validated_data
 
 
