@@ -117,7 +117,11 @@ def reconnect_once(function: Callable[[], T]) -> T:
 
 
 def in_transaction(function: Callable[[], T], *, durable: bool = False) -> T:
-    """Call ``function``. Errors after the commit, which are those of the host's functions for it, are only logged."""
+    """
+    Return the result of ``function``, called in a transaction.
+
+    Errors after the commit are those of functions for ``on_commit``, mostly the host's. They are only logged.
+    """
     results: list[T] = []
     is_committed = False
 
