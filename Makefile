@@ -101,7 +101,7 @@ package: $(VENV)/quality.stamp ## Build the distributions, install the wheel int
 	rm -rf build
 
 # Needs GNU gettext. The catalogs of the sources as they are; translate what is empty or fuzzy, then run it again.
-MAKEMESSAGES = django-admin makemessages --locale ar --locale es_419 --locale fr --locale zh_Hans \
+MAKEMESSAGES = django-admin makemessages --locale ar --locale es --locale fr --locale zh \
 	--no-obsolete --add-location file --no-wrap --verbosity 0
 
 messages: $(VENV)/quality.stamp ## Update the catalogs of messages, and compile them

@@ -14,10 +14,11 @@ from . import conf, database
 from .delivery import broker, later, learner_emails, sending
 from .delivery.bounces import record_bounce
 from .delivery.learner_emails import Event
-from .models import ImportedRow, Learner, Pathway, Program, ProgramCertRecord, UserCreditPathway
+from .models import ImportedRow, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .records import ProgramRecord, program_record, program_records, public_record
 from .sanitize import muted
 from .signals import credit_requested
+from .users import Learner
 
 __all__ = [
     "NotRequestable",

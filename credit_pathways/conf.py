@@ -70,7 +70,12 @@ def from_address() -> str:
 
 def email_language() -> str:
     """Return the language code of emails: the institution's language, never the learner's."""
-    return _get("EMAIL_LANGUAGE") or settings.LANGUAGE_CODE
+    return language_code(_get("EMAIL_LANGUAGE"))
+
+
+def language_code(code: str | None) -> str:
+    """Return ``code``, which may also be a locale such as ``zh_CN``, as Django writes it, or else ``LANGUAGE_CODE``."""
+    return str(code or settings.LANGUAGE_CODE).replace("_", "-").lower()
 
 
 def has_transactional_channel() -> bool:
@@ -78,14 +83,20 @@ def has_transactional_channel() -> bool:
     return bool(getattr(settings, "ACE_CHANNEL_TRANSACTIONAL_EMAIL", None))
 
 
-def link_scheme() -> str:
-    """Return the scheme of links in emails: ``"https"`` or ``"http"``."""
-    return _get("LINK_SCHEME", "https")
+def link_root() -> str:
+    """Return the start of links in emails; ``{domain}`` stands for the domain of the program's site."""
+    script_name = (settings.FORCE_SCRIPT_NAME or "").strip("/")
+    return _get("LINK_ROOT") or "/".join(filter(None, ["https://{domain}", script_name]))
 
 
 def public_record_url() -> str | None:
     """Return the URL, with ``{uuid}``, of public records on another front end, or ``None``."""
     return _get("PUBLIC_RECORD_URL")
+
+
+def records_url() -> str | None:
+    """Return the URL at which another front end shows learners their records, or ``None``."""
+    return _get("RECORDS_URL")
 
 
 def learner_emails() -> str:

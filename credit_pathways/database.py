@@ -3,13 +3,15 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from sqlite3 import SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT
 from typing import Any, TypeVar
 
 from django.db import (
     DatabaseError,
+    DataError,
     IntegrityError,
     InterfaceError,
     OperationalError,
@@ -21,7 +23,7 @@ from django.db import (
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
-from .models import UserCreditPathway
+from .models import MAX_ID, UserCreditPathway
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,15 @@ CONFLICT_CODES = {
     SQLITE_BUSY_SNAPSHOT,
 }
 
+#: What MySQL and MariaDB report about text that the character set of a column lacks. Other databases: ``DataError``.
+TEXT_CODES = {1267, 1270, 1271, 1300, 1366, 1977}
+
 #: In seconds.
 MAX_RETRY_PAUSE = 0.1
+
+
+class UnsupportedText(Exception):
+    """The database cannot store a text, or compare with it, for example an emoji in the character set ``utf8mb3``."""
 
 
 def alias() -> str:
@@ -55,6 +64,11 @@ def connection() -> BaseDatabaseWrapper:
 def primary(queryset: Q) -> Q:
     """Return ``queryset`` on the database that its rows are written to, never on a replica (promise 8)."""
     return queryset.using(router.db_for_write(queryset.model))
+
+
+def is_id(text: str) -> bool:
+    """Return whether ``text`` is a number that the ``id`` of a row can have."""
+    return len(text) <= len(str(MAX_ID)) and text.isdecimal() and int(text) <= MAX_ID
 
 
 def has_row_locks() -> bool:
@@ -140,7 +154,32 @@ def in_transaction(function: Callable[[], T], *, durable: bool = False) -> T:
     return results[0]
 
 
+@contextmanager
+def any_text() -> Iterator[None]:
+    """Raise ``UnsupportedText`` for such errors of the database; the rest of a transaction remains possible."""
+    try:
+        with transaction.atomic(using=alias()) if connection().in_atomic_block else nullcontext():
+            yield
+    except (DatabaseError, UnicodeError) as error:
+        if isinstance(error, DataError | UnicodeError) or not TEXT_CODES.isdisjoint(_codes(error)):
+            raise UnsupportedText(str(error)) from error
+        raise
+
+
+def matching(queryset: QuerySet[Any, T]) -> list[T]:
+    """Return the rows of a query with text from outside; none if the database cannot even compare with it."""
+    try:
+        with any_text():
+            return list(queryset)
+    except UnsupportedText:
+        return []
+
+
 def _is_conflict(error: DatabaseError) -> bool:
+    return isinstance(error, IntegrityError) or not CONFLICT_CODES.isdisjoint(_codes(error))
+
+
+def _codes(error: DatabaseError) -> set[Any]:
     cause: Any = error.__cause__  # the driver's error
     codes = {getattr(cause, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorcode")}
-    return isinstance(error, IntegrityError) or not CONFLICT_CODES.isdisjoint({*codes, *getattr(cause, "args", ())[:1]})
+    return {*codes, *getattr(cause, "args", ())[:1]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, NamedTuple, TypeAlias
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.messages import constants as message_levels
@@ -16,8 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
-#: An instance of the host's ``AUTH_USER_MODEL``, which is a subclass of Django's ``AbstractUser``.
-Learner: TypeAlias = Any
+from .users import active_users
 
 # No reverse accessors on models of other apps: a host may have models with the same names as ours, and their default
 # accessors would clash. Open edX Credentials does.
@@ -25,6 +25,9 @@ NO_REVERSE_NAME = "+"
 
 #: The largest ``id`` a database can store, and so the largest that input may ask for.
 MAX_ID = models.BigIntegerField.MAX_BIGINT
+
+# Far enough from the limits of Python's and the databases' calendars that converting time zones cannot overflow them.
+MIN_DATETIME, MAX_DATETIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 #: Pages link to these addresses, so other schemes, such as ``javascript``, are invalid.
 validate_web_address = URLValidator(schemes=["http", "https"])
@@ -174,7 +177,7 @@ class ProgramCertRecordQuerySet(models.QuerySet["ProgramCertRecord"]):
 
     def open(self) -> ProgramCertRecordQuerySet:
         """Return the shared records whose links work: those of active accounts (promise 7)."""
-        return self.filter(user__is_active=True)
+        return self.filter(Exists(active_users().filter(pk=OuterRef("user"))))
 
 
 class ProgramCertRecord(TimeStampedModel):

@@ -19,14 +19,14 @@ def record_csv(record: ProgramRecord) -> bytes:
     Each cell is one line that no spreadsheet runs as a formula.
     """
     text = StringIO()
-    csv.writer(text).writerows([table_cell(value) for value in row] for row in _rows(record))
+    csv.writer(text).writerows([table_cell("" if value is None else value) for value in row] for row in _rows(record))
     return text.getvalue().encode("utf-8-sig")
 
 
 def _rows(record: ProgramRecord) -> Iterator[tuple[str, ...]]:
     """Yield the program's details, an empty row, and a table of its courses."""
     program, progress = record.program, record.progress
-    yield _("Learner"), record.full_name
+    yield _("Learner"), record.learner_name or _("name not given")
     yield _("Program"), program.title
     yield _("Type"), program.type
     yield _("School"), program.school
@@ -42,7 +42,7 @@ def _rows(record: ProgramRecord) -> Iterator[tuple[str, ...]]:
 
 def _course_row(course: CourseResult) -> tuple[str, ...]:
     percent = "" if course.rounded_percent is None else f"{course.rounded_percent}%"
-    grade = (str(course.attempts), percent, course.letter_grade)
+    grade = (str("" if course.attempts is None else course.attempts), percent, course.letter_grade)
     return (course.name, course.school, course.course_id, *grade, _date(course.issue_date))
 
 

@@ -7,37 +7,52 @@ settings into a ``ProgramRecord``.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cached_property, lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.contrib.sites.models import Site
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.timezone import is_aware
 
 from . import conf, database
 from .links import host_name
-from .models import Learner, Program, ProgramCertRecord, UserCreditPathway
+from .models import MAX_DATETIME, MIN_DATETIME, Program, ProgramCertRecord, UserCreditPathway
+from .sanitize import is_invisible
+from .users import Learner, display_name, email_address
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class CourseResult:
-    """A learner's best result in one course of a program."""
+    """A learner's best result in one course of a program. Invalid values are replaced by "unknown", and logged once."""
 
     name: str
-    school: str
+    school: str = ""
     #: Key of the course run, such as ``course-v1:DemoX+ST1+2026``.
-    course_id: str
-    #: How many verified attempts there were.
-    attempts: int = field(repr=False)
+    course_id: str = ""
+    #: How many verified attempts there were; ``None`` if unknown.
+    attempts: int | None = field(default=None, repr=False)
     #: A fraction from 0 to 1, or ``None``.
-    percent_grade: float | Decimal | None = field(repr=False)
-    letter_grade: str = field(repr=False)
+    percent_grade: float | Decimal | None = field(default=None, repr=False)
+    letter_grade: str = field(default="", repr=False)
     #: Aware, or ``None`` if the course is not earned.
-    issue_date: datetime | None = field(repr=False)
+    issue_date: datetime | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("name", "school", "course_id", "letter_grade"):
+            object.__setattr__(self, name, _text(getattr(self, name)))
+        _replace(self, "attempts", _is_count)
+        _replace(self, "percent_grade", _is_fraction)
+        _replace(self, "issue_date", _is_moment)
 
     @property
     def rounded_percent(self) -> int | None:
@@ -54,8 +69,45 @@ class Progress:
 
     completed: bool
     courses: Sequence[CourseResult]
-    #: Aware, or ``None`` if unknown.
+    #: Aware, or ``None`` if unknown. An invalid value is treated as in ``CourseResult``.
     last_updated: datetime | None
+
+    def __post_init__(self) -> None:
+        _replace(self, "last_updated", _is_moment)
+        object.__setattr__(self, "completed", bool(self.completed))
+
+
+def _replace(result: CourseResult | Progress, name: str, is_valid: Callable[[Any], bool]) -> None:
+    value = getattr(result, name)
+    if value is not None and not is_valid(value):
+        _log_invalid(type(result).__name__, name, str(value))
+        object.__setattr__(result, name, None)
+
+
+@lru_cache(maxsize=256)
+def _log_invalid(class_name: str, name: str, value: str) -> None:
+    """Log each invalid value once, but not the value itself, which may be somebody's grade."""
+    log.warning("the record source's %s.%s is invalid, so it is treated as unknown", class_name, name)
+
+
+def _text(value: Any) -> Any:
+    """Return ``value``, which may be an opaque key, as text that a page can contain: without half a surrogate pair."""
+    return value if value is None or isinstance(value, Promise) else str(value).encode(errors="replace").decode()
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_fraction(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
+    except InvalidOperation:  # NaN as a Decimal
+        return False
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, datetime) and is_aware(value) and MIN_DATETIME <= value <= MAX_DATETIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +164,12 @@ def record_source() -> RecordSource:
 def site_configuration(site: Site) -> SiteConfiguration:
     """Return the settings, then what the host knows about ``site``, then defaults."""
     host = record_source().site_configuration(site)
+    names = (conf.platform_name(), host.platform_name, site.name)
     return SiteConfiguration(
-        platform_name=conf.platform_name() or host.platform_name or site.name,
+        platform_name=next((name for name in names if not is_invisible(str(name))), site.domain),
         from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
         records_help_url=host.records_help_url,
     )
-
-
-def email_address(user: Learner) -> str:
-    """Return the learner's address, unchecked; empty if unknown."""
-    return getattr(user, user.get_email_field_name(), "") or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +183,13 @@ class ProgramRecord:
     shared_record: ProgramCertRecord | None
 
     @property
-    def full_name(self) -> str:
-        """Empty if unknown."""
-        return self.user.get_full_name() or ""
+    def learner_name(self) -> str:
+        """See ``users.display_name``."""
+        return display_name(self.user)
 
     @property
     def email(self) -> str:
-        """See ``email_address``."""
+        """See ``users.email_address``."""
         return email_address(self.user)
 
     @cached_property

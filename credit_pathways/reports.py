@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Subquery, Value, When, Window
+from django.db import connections
+from django.db.models import (
+    Case,
+    Count,
+    DateField,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Coalesce, FirstValue, RowNumber, TruncMonth
 from django.db.models.sql.constants import LOUTER
 from django_cte import CTE, with_cte
@@ -40,6 +55,7 @@ class Line:
 
 @dataclass(frozen=True)
 class _Grouping:
+    #: An expression.
     key: Any
     #: The model that the key refers to, and the fields that name its rows.
     model: type[Program | Pathway] | None = None
@@ -51,7 +67,7 @@ _GROUPINGS = {
     "pathway": _Grouping(F("pathway_id"), Pathway, ("name", "org_name", "uuid")),
     "institution": _Grouping(F("pathway_id")),
     "status": _Grouping(F("status")),
-    "month": _Grouping(TruncMonth("created", tzinfo=UTC)),
+    "month": _Grouping(None),  # see _key
 }
 
 #: What requests can be counted by. Months are in UTC, so that the result is the same on every database.
@@ -69,7 +85,7 @@ def count_requests(by: str, *, since: datetime | None = None, until: datetime | 
     with each other, and have a line of their own, whose key is ``None``.
     """
     grouping = _GROUPINGS[by]
-    numbered = CTE(_numbered(since, until, grouping.key))
+    numbered = CTE(_numbered(since, until, _key(by)))
     is_first = Case(When(nth=1, requested_before=False, then=Value(1)))
     counts = {"requests": Count("nth"), "first": Count(is_first), "learners": Count("user_id", distinct=True)}
     if by == "institution":
@@ -91,7 +107,7 @@ def count_bounces(*, since: datetime | None = None, until: datetime | None = Non
     institutions = _institutions()
     # An outer join for the same reason as in _by_institution.
     joined = institutions.join(bounced, pathway=institutions.col.pathway, _join_type=LOUTER)
-    keys = {by: grouping.key for by, grouping in _GROUPINGS.items()} | {"institution": institutions.col.key}
+    keys = {by: _key(by) for by in _GROUPINGS} | {"institution": institutions.col.key}
     rows = with_cte(institutions, select=joined.values_list(*keys.values()).annotate(requests=Count("pk")))
     counts: dict[str, Counter[Any]] = {by: Counter() for by in keys}
     for *values, requests in rows:
@@ -100,11 +116,33 @@ def count_bounces(*, since: datetime | None = None, until: datetime | None = Non
     return counts
 
 
+def _key(by: str) -> Any:
+    return _month() if by == "month" else _GROUPINGS[by].key
+
+
+def _month() -> Any:
+    """Return the expression for the first day of the month in UTC."""
+    requests = UserCreditPathway.objects.all()
+    connection = connections[requests.db]
+    if connection.timezone_name == "UTC" or connection.features.has_zoneinfo_database:
+        return TruncMonth("created", tzinfo=UTC)
+    # MySQL and MariaDB without their time zone tables cannot convert times, but they can compare them.
+    limits = requests.aggregate(first=Min("created"), last=Max("created"))
+    months = _months(limits["first"], limits["last"]) if limits["first"] else []
+    starts = {month: datetime.combine(month, time(), UTC) for month in reversed(months)}
+    cases = [When(created__gte=start, then=Value(month)) for month, start in starts.items()]
+    return Case(*cases, output_field=DateField())
+
+
+def _months(first: date, last: date) -> list[date]:
+    """Return the first day of each month from ``first`` to ``last``."""
+    start, end = (day.year * 12 + day.month - 1 for day in (first, last))
+    return [date(number // 12, number % 12 + 1, 1) for number in range(start, end + 1)]
+
+
 def _with_empty_months(lines: list[Line]) -> list[Line]:
     by_month = {line.key: line for line in lines}
-    first, last = (line.key.year * 12 + line.key.month - 1 for line in (lines[0], lines[-1]))
-    months = [date(number // 12, number % 12 + 1, 1) for number in range(first, last + 1)]
-    return [by_month.get(month) or Line(month, (), 0, 0, 0) for month in months]
+    return [by_month.get(month) or Line(month, (), 0, 0, 0) for month in _months(lines[0].key, lines[-1].key)]
 
 
 def _numbered(since: datetime | None, until: datetime | None, key: Any) -> QuerySet[UserCreditPathway, Any]:

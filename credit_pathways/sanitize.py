@@ -2,6 +2,7 @@
 
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -13,6 +14,18 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 #: Where a formula may start: at the start of a cell, and after a separator that a spreadsheet may use instead of the
 #: comma. Quotation marks, white space and invisible marks may precede it.
 _FORMULA_START = re.compile('(^|[;,\t])([\\s"\u200b-\u200f\u2060\ufeff]*)(?=[=+\\-@|%＝＋－＠])')
+
+
+#: Letters and symbols that show nothing: the fillers of Hangul, and the blank of Braille.
+_BLANKS = "\u115f\u1160\u3164\uffa0\u2800"
+
+#: The Unicode categories that show nothing on their own: controls and formats, separators, marks without a letter.
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"}
+
+
+def is_invisible(text: str) -> bool:
+    """Return whether ``text`` shows nothing: it is empty, or has only white space, invisible characters, and marks."""
+    return all(char in _BLANKS or unicodedata.category(char) in _INVISIBLE_CATEGORIES for char in text)
 
 
 def one_line(value: object) -> str:

@@ -9,8 +9,9 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from . import database
-from .models import Learner, Program
+from .models import Program
 from .records import ProgramRecord, program_record, public_record
+from .users import Learner
 
 
 def get_site_or_404(request: HttpRequest) -> Site:
@@ -56,14 +57,19 @@ def get_public_record_or_404(request: HttpRequest, uuid: UUID) -> ProgramRecord:
 
 
 def get_learner_or_404(username: str) -> Learner:
+    """Return the user with exactly this ``username``."""
+    learner = find_learner(username)
+    if learner is None:
+        raise Http404("There is no user with this username.")
+    return learner
+
+
+def find_learner(username: str) -> Learner | None:
     """
-    Return the user with exactly this ``username``.
+    Return the user with exactly this ``username``, or ``None``.
 
     It is compared here, because some database collations ignore case, accents and trailing spaces.
     """
     model = get_user_model()
-    users = database.primary(model._default_manager.filter(**{model.USERNAME_FIELD: username}))
-    for user in users:
-        if user.get_username() == username:
-            return user
-    raise Http404("There is no user with this username.")
+    users = database.matching(database.primary(model._default_manager.filter(**{model.USERNAME_FIELD: username})))
+    return next((user for user in users if user.get_username() == username), None)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.urls import path, register_converter
+from django.views.generic import RedirectView
 
 from . import views
 from .rest_api import views as rest_views
@@ -11,7 +12,7 @@ app_name = "credit_pathways"
 
 
 class AnyUUIDConverter:
-    """Accepts a UUID with or without hyphens, in either case. Writes it with hyphens (RFC 9562, section 4)."""
+    """Accepts a UUID with or without hyphens, in either case. Writes it like Credentials, without."""
 
     regex = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
@@ -19,7 +20,7 @@ class AnyUUIDConverter:
         return UUID(value)
 
     def to_url(self, value: UUID | str) -> str:
-        return str(UUID(str(value)))
+        return UUID(str(value)).hex
 
 
 register_converter(AnyUUIDConverter, "credit_pathways_uuid")
@@ -40,6 +41,8 @@ urlpatterns = [
     path(f"{PROGRAM}send", rest_views.SendView.as_view(), name="send"),
     path(f"{PROGRAM}share", rest_views.ShareView.as_view(), name="share"),
     path(SHARED, views.PublicRecordView.as_view(), name="public_record"),
+    # The link that the Learner Record front end lets learners copy.
+    path(SHARED.rstrip("/"), RedirectView.as_view(pattern_name="credit_pathways:public_record")),
     path(f"{SHARED}csv", views.PublicRecordCsvView.as_view(), name="public_record_csv"),
     path(RECORDS, rest_views.ProgramRecordListView.as_view(), name="api-records-list"),
     path(f"{RECORDS}{UUID_PATH}", rest_views.ProgramRecordDetailView.as_view(), name="api-records-detail"),

@@ -33,13 +33,14 @@ from django.views.generic import DetailView, ListView, TemplateView, View
 from . import api, conf, database
 from .decorators import non_atomic_requests, unlisted_and_uncached
 from .delivery.message import email_values
-from .links import public_record_url
+from .links import public_record_url, records_url
 from .models import MAX_ID, Pathway, Program, ProgramCertRecord, UserCreditPathway
 from .record_csv import record_csv
 from .records import ProgramRecord, site_configuration
 from .sanitize import one_line
 from .shortcuts import get_program_or_404, get_public_record_or_404, get_record_or_404, get_site_or_404
 from .throttling import RequestRateThrottle
+from .users import display_name
 
 Status = UserCreditPathway.Status
 
@@ -71,8 +72,16 @@ REQUEST_TAG = "credit-request:"
 MAX_SECONDS_SHOWN = 120
 
 
+class RecordsView(LoginRequiredMixin, TemplateView):
+    """A page that another front end may show instead (``CREDIT_PATHWAYS_RECORDS_URL``)."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        url = records_url(kwargs.get("uuid"))
+        return HttpResponseRedirect(url) if url else super().get(request, *args, **kwargs)
+
+
 @method_decorator(never_cache, name="dispatch")
-class IndexView(LoginRequiredMixin, TemplateView):
+class IndexView(RecordsView):
     """The learner's programs."""
 
     template_name = "credit_pathways/index.html"
@@ -113,6 +122,7 @@ class CreditRequestView(LoginRequiredMixin, DetailView):
         shared_record = database.primary(shared_records).first()
         return super().get_context_data(
             site=site,
+            learner_name=display_name(self.object.user),
             platform_name=site_configuration(program.site if program else site).platform_name,
             public_url=program and shared_record and public_record_url(program.site, shared_record),
             # A later link is not the one in the email.
@@ -122,7 +132,7 @@ class CreditRequestView(LoginRequiredMixin, DetailView):
 
 
 @method_decorator(never_cache, name="dispatch")
-class ProgramRecordView(LoginRequiredMixin, TemplateView):
+class ProgramRecordView(RecordsView):
     """The Program Record page: the record, the requestable pathways, and the public link."""
 
     template_name = "credit_pathways/program_record.html"

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from django.contrib.sites.models import Site
 
-from credit_pathways.models import Learner, Program
+from credit_pathways.models import Program
 from credit_pathways.records import CourseResult, Progress, RecordSource
+from credit_pathways.users import Learner
 
 from .models import Course, Grade
 

@@ -8,7 +8,7 @@ import redis
 from django.core import checks
 from django.core.management import call_command
 
-from credit_pathways.checks import check_cache_timeout
+from credit_pathways.checks.services import check_cache_timeout
 
 
 class SourceWithoutLanguages:
@@ -35,11 +35,13 @@ INVALID = [
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": ""}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "0/minute"}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "-1/minute"}),
-    ("E004", {"CREDIT_PATHWAYS_LINK_SCHEME": ["https"]}),
+    ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": ["https"]}),
+    ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": "https://{host}"}),
+    ("E015", {"CREDIT_PATHWAYS_RECORDS_URL": "record.example.com"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": 5}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": 5}),
     ("W001", {"ACE_ENABLED_CHANNELS": None}),
-    ("E004", {"CREDIT_PATHWAYS_LINK_SCHEME": "javascript"}),
+    ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": "javascript:"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
@@ -70,7 +72,9 @@ VALID = [
     {"CREDIT_PATHWAYS_CELERY_BACKOFF": "never read", "CREDIT_PATHWAYS_CELERY_QUEUE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": None},
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
-    {"CREDIT_PATHWAYS_LINK_SCHEME": "http"},
+    {"CREDIT_PATHWAYS_LINK_ROOT": "http://{domain}/credentials"},
+    {"CREDIT_PATHWAYS_LINK_ROOT": "https://credentials.example.com"},
+    {"CREDIT_PATHWAYS_RECORDS_URL": "https://record.example.com/"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "all"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "none"},
     {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/shared/{uuid}"},

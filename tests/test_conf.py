@@ -22,8 +22,9 @@ SETTINGS = [
     ("PLATFORM_NAME", lambda: site_configuration().platform_name, "Example", "Example Online"),
     ("FROM_ADDRESS", lambda: site_configuration().from_address, "no-reply@example.com", "registry@example.com"),
     ("EMAIL_LANGUAGE", conf.email_language, "en-us", "fr"),
-    ("LINK_SCHEME", conf.link_scheme, "https", "http"),
+    ("LINK_ROOT", conf.link_root, "https://{domain}", "http://{domain}/path"),
     ("LEARNER_EMAILS", conf.learner_emails, "failures", "all"),
+    ("RECORDS_URL", conf.records_url, None, "https://record.example.com/"),
     ("PUBLIC_RECORD_URL", conf.public_record_url, None, "https://record.example.com/shared/{uuid}"),
 ]
 

@@ -117,7 +117,7 @@ def test_the_email(text, hostile, client, relay):
     page = Page(mail.get_body(("html",)).get_content())
     assert {tag for tag, _attributes in page.elements} <= MAIL_ELEMENTS
     assert {name for _tag, attributes in page.elements for name in attributes} <= {"charset", "lang", "dir", "href"}
-    shared = f"https://example.com/records/programs/shared/{ProgramCertRecord.objects.get().uuid}/"
+    shared = f"https://example.com/records/programs/shared/{ProgramCertRecord.objects.get().uuid.hex}/"
     assert page.hrefs == [shared, f"{shared}csv"]
     assert f"Program: {line}" in page.text
 

@@ -17,19 +17,27 @@ SITE = Site(domain="credentials.example.com", name="Example")
 
 
 def test_links_use_the_sites_domain():
-    url = f"https://credentials.example.com/records/programs/shared/{SHARED.uuid}/"
+    url = f"https://credentials.example.com/records/programs/shared/{SHARED.uuid.hex}/"
     assert links.public_record_url(SITE, SHARED) == url
     assert links.public_record_csv_url(SITE, SHARED) == f"{url}csv"
 
 
-def test_links_use_the_configured_scheme(settings):
-    settings.CREDIT_PATHWAYS_LINK_SCHEME = "http"
-    assert links.public_record_url(SITE, SHARED).startswith("http://credentials.example.com/")
+@pytest.mark.parametrize(
+    ("root", "start"),
+    [
+        ("http://{domain}", "http://credentials.example.com/records/"),
+        ("https://{domain}/path/", "https://credentials.example.com/path/records/"),
+        ("https://open.example/credentials", "https://open.example/credentials/records/"),
+    ],
+)
+def test_links_start_with_the_configured_root(root, start, settings):
+    settings.CREDIT_PATHWAYS_LINK_ROOT = root
+    assert links.public_record_url(SITE, SHARED).startswith(start)
 
 
 def test_public_record_on_another_front_end(settings):
     settings.CREDIT_PATHWAYS_PUBLIC_RECORD_URL = "https://record.example.com/shared/{uuid}"
-    assert links.public_record_url(SITE, SHARED) == f"https://record.example.com/shared/{SHARED.uuid}"
+    assert links.public_record_url(SITE, SHARED) == f"https://record.example.com/shared/{SHARED.uuid.hex}"
     assert links.public_record_csv_url(SITE, SHARED).startswith("https://credentials.example.com/records/")
 
 

@@ -10,13 +10,15 @@ from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
@@ -26,10 +28,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ..catalog.sync import lock_catalog
-from ..database import retry_once
+from ..database import UnsupportedText, any_text, retry_once
 from ..decorators import non_atomic_requests
 from ..models import Pathway, Program, UserCreditPathway
-from .links import requests_link, row_link
+from ..sanitize import is_invisible
+from .links import page_url, requests_link, row_link
 
 #: Requests of this period are counted.
 RECENT_PERIOD = timedelta(days=30)
@@ -47,11 +50,43 @@ def count_recent_requests(field: str, rows: Iterable[Any]) -> dict[int, int]:
     return dict(requests.order_by().values_list(field).annotate(number=Count("*")))
 
 
+class CatalogForm(forms.ModelForm):
+    """Refuses text that shows nothing, or that the database cannot store."""
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        for name, value in list(self.cleaned_data.items()):
+            if not isinstance(value, str) or not value:
+                continue
+            if is_invisible(value):
+                self.add_error(name, _("Enter text that people can see."))
+            elif not _is_storable(self._meta.model, name, value):
+                self.add_error(
+                    name, _("The database cannot store all of these characters. Remove emojis, for example.")
+                )
+        return self.cleaned_data
+
+
+def _is_storable(model: Any, name: str, value: str) -> bool:
+    """Return whether the database can compare the field with ``value``: it can store only what it can compare."""
+    try:
+        with any_text():
+            model._default_manager.filter(**{name: value}).exists()
+    except UnsupportedText:
+        return False
+    return True
+
+
 class CatalogChangeList(ChangeList):
     """A list whose rows have ``recent_request_count``."""
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        """Count requests. Treat text that the database cannot compare with as other invalid values of filters."""
+        try:
+            with any_text():
+                super().get_results(request)
+        except UnsupportedText as error:
+            raise IncorrectLookupParameters from error
         self.result_list: Any = list(self.result_list)
         counts = count_recent_requests(self.model_admin.request_field, self.result_list)  # type: ignore[attr-defined]
         for row in self.result_list:
@@ -64,6 +99,7 @@ class CatalogAdmin(admin.ModelAdmin):
     #: The foreign key of a credit request to this model.
     request_field: ClassVar[str]
     readonly_fields: ClassVar[Any] = ("recent_requests",)
+    form = CatalogForm
     show_facets = admin.ShowFacets.NEVER
     actions = ("manage_here",)
     change_form_template = "credit_pathways/admin/catalog_row.html"
@@ -102,8 +138,7 @@ class CatalogAdmin(admin.ModelAdmin):
         if not self.has_change_permission(request):
             raise PermissionDenied
         self.manage_here(request, self.get_queryset(request).filter(pk=pk))
-        page = reverse(f"admin:{self._url_prefix}_change", args=[pk], current_app=self.admin_site.name)
-        return HttpResponseRedirect(page)
+        return HttpResponseRedirect(page_url(self.admin_site, self.model, "change", pk))
 
     @admin.action(description=_("Manage here"), permissions=["change"])
     def manage_here(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -131,6 +166,13 @@ class CatalogAdmin(admin.ModelAdmin):
             self.log_change(request, row, "Manage here")
         return is_cleared
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if search_term and not _is_storable(self.model, self.search_fields[0], search_term):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Allow only the query parameters of the list's filters."""
         return lookup.endswith("__exact") and lookup.split("__", maxsplit=1)[0] in self.list_filter
@@ -157,7 +199,7 @@ class CatalogAdmin(admin.ModelAdmin):
         if not hasattr(row, "recent_request_count"):
             row.recent_request_count = count_recent_requests(self.request_field, [row]).get(row.pk, 0)
         since = timezone.localdate(timezone.now() - RECENT_PERIOD).isoformat()
-        return requests_link(row.recent_request_count, **{self.request_field: row.pk, "since": since})
+        return requests_link(self.admin_site, row.recent_request_count, **{self.request_field: row.pk, "since": since})
 
 
 @admin.register(Program)
@@ -180,7 +222,10 @@ class ProgramAdmin(CatalogAdmin):
         pathways = program.pathways.with_needs().order_by("name", "pk")
         on_other_site = str(_("No. It is of another site."))
         lines = (
-            (row_link(pathway), _requestable(pathway) if pathway.site_id == program.site_id else on_other_site)
+            (
+                row_link(self.admin_site, pathway),
+                _requestable(pathway) if pathway.site_id == program.site_id else on_other_site,
+            )
             for pathway in pathways
         )
         return format_html_join("", "<p>{}<br>{}</p>", lines) or str(_("None: link pathways to it in the catalog."))

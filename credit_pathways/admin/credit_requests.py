@@ -12,12 +12,14 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from ..database import is_id
 from ..decorators import non_atomic_requests
 from ..delivery.bounce_reasons import explain
 from ..models import ProgramCertRecord, UserCreditPathway
+from ..templatetags.credit_pathways import asset
 from . import deliver_again
 from .filters import FilterForm, RequestFilter
-from .learner_rows import MAX_LISTED_ROWS, LearnerRowAdmin, is_id
+from .learner_rows import MAX_LISTED_ROWS, LearnerRowAdmin
 from .links import public_record_link, row_link
 
 NOT_RECORDED = _("not recorded")
@@ -54,7 +56,9 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
         return (
             super().media
             + FilterForm.base_fields["program"].widget.media
-            + Media(css={"all": ["credit_pathways/admin/admin.css"]}, js=["credit_pathways/admin/filter.js"])
+            + Media(
+                css={"all": [asset("credit_pathways/admin/admin.css")]}, js=[asset("credit_pathways/admin/filter.js")]
+            )
         )
 
     def get_urls(self) -> list[URLPattern]:
@@ -122,11 +126,11 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     @admin.display(description=_("learner"))
     def learner(self, request: UserCreditPathway) -> str | SafeString:
-        return row_link(request.user)
+        return row_link(self.admin_site, request.user)
 
     @admin.display(description=_("pathway"))
     def pathway_link(self, request: UserCreditPathway) -> str | SafeString:
-        return row_link(request.pathway)
+        return row_link(self.admin_site, request.pathway)
 
     @admin.display(description=_("institution"))
     def institution(self, request: UserCreditPathway) -> str:
@@ -134,7 +138,7 @@ class UserCreditPathwayAdmin(LearnerRowAdmin):
 
     @admin.display(description=_("program"))
     def program_link(self, request: UserCreditPathway) -> str | SafeString:
-        return row_link(request.program) if request.program else str(NOT_RECORDED)
+        return row_link(self.admin_site, request.program) if request.program else str(NOT_RECORDED)
 
     @admin.display(description=_("status"))
     def status_in_words(self, request: UserCreditPathway) -> str:

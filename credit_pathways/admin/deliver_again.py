@@ -3,7 +3,6 @@
 import logging
 import time
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -11,14 +10,13 @@ from django.db import close_old_connections
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from .. import api, database
 from ..delivery import learner_emails, sending
 from ..models import ProgramCertRecord, UserCreditPathway
-from .learner_rows import is_id
+from .links import page_url
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +32,9 @@ def redirect_to_confirmation(
     """Redirect to the confirmation page, or add an error message to the list if too many requests were chosen."""
     ids = list(chosen.values_list("pk", flat=True)[: MAX_REQUESTS_PER_ACTION + 1])
     if len(ids) <= MAX_REQUESTS_PER_ACTION:
-        url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
-        query = urlencode([*(("id", pk) for pk in ids), ("filters", request.GET.urlencode())])
-        return HttpResponseRedirect(f"{url}?{query}")
+        query = {"id": ids, "filters": request.GET.urlencode()}
+        url = page_url(model_admin.admin_site, UserCreditPathway, "deliver_again", query=query)
+        return HttpResponseRedirect(url)
     text = _("Choose %(number)s requests at most. For all that are pending there is manage.py deliver_pending.")
     model_admin.message_user(request, text % {"number": MAX_REQUESTS_PER_ACTION}, messages.ERROR)
     return None
@@ -48,9 +46,9 @@ def confirmation_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if not (model_admin.has_deliver_permission(request) and model_admin.has_view_permission(request)):
         raise PermissionDenied
     data = request.POST if request.method == "POST" else request.GET
-    ids = [int(value) for value in data.getlist("id") if is_id(value)]
+    ids = [int(value) for value in data.getlist("id") if database.is_id(value)]
     filters = QueryDict(request.GET.get("filters", ""))
-    back = reverse("admin:credit_pathways_usercreditpathway_changelist", query=filters)
+    back = page_url(model_admin.admin_site, UserCreditPathway, "changelist", query=filters)
     if request.method == "POST":
         _deliver_all(request, model_admin, ids)
         return HttpResponseRedirect(back)
@@ -88,6 +86,8 @@ def _reason_not_deliverable(row: Any) -> str:
 
 def _deliver_all(request: HttpRequest, model_admin: Any, ids: list[int]) -> None:
     """Deliver the requests one after the other until the time is up, and add a message for each."""
+    if not ids:
+        model_admin.message_user(request, _("None of the chosen requests can be delivered again."), messages.WARNING)
     deadline = time.monotonic() + sending.MAX_DELIVERY_SECONDS
     with learner_emails.held_back(deadline):
         for pk in ids:

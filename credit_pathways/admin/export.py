@@ -1,5 +1,7 @@
 """The export of the filtered list of credit requests as CSV or XLSX. Imported when used; see ``export_view``."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import tablib
@@ -10,7 +12,6 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +21,7 @@ from import_export.formats.base_formats import CSV, XLSX
 from ..exports import COLUMNS, export_rows
 from ..models import UserCreditPathway
 from .learner_rows import MAX_LISTED_ROWS
+from .links import page_url
 
 #: File formats by form value. django-import-export uses the same values.
 FORMATS = {"0": CSV(), "1": XLSX()}
@@ -48,7 +50,7 @@ def export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     request.current_app = model_admin.admin_site.name
     changelist = model_admin.get_changelist_instance(request)
     if changelist.result_count >= MAX_LISTED_ROWS:
-        return _refuse(request)
+        return _refuse(request, model_admin.admin_site)
     form = ExportForm(request.POST or None)
     if form.is_valid():
         return _download(FORMATS[form.cleaned_data["format"]], changelist.queryset)
@@ -56,18 +58,26 @@ def export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return TemplateResponse(request, "credit_pathways/admin/export.html", context)
 
 
-def _refuse(request: HttpRequest) -> HttpResponse:
+def _refuse(request: HttpRequest, admin_site: Any) -> HttpResponse:
     text = _(
         "%(number)s requests or more cannot be exported here. Filter them, or run: manage.py export_credit_requests"
     )
     messages.error(request, text % {"number": MAX_LISTED_ROWS})
-    return HttpResponseRedirect(reverse("admin:credit_pathways_usercreditpathway_changelist", query=request.GET))
+    return HttpResponseRedirect(page_url(admin_site, UserCreditPathway, "changelist", query=request.GET))
+
+
+def _escape_row(row: Iterable[Any]) -> list[Any]:
+    """Return the cells for XLSX, where ``_x0041_`` in a text stands for "A" (ECMA-376, part 1, 22.9.2.19)."""
+    return [re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def _download(file_format: Any, requests: QuerySet[UserCreditPathway]) -> HttpResponse:
-    content = file_format.export_data(tablib.Dataset(*export_rows(requests), headers=COLUMNS))
-    if not file_format.is_binary():
-        content = content.encode("utf-8-sig")  # without the byte order mark, spreadsheets guess another encoding
+    rows: Any = export_rows(requests)
+    if file_format.is_binary():
+        content = file_format.export_data(tablib.Dataset(*map(_escape_row, rows), headers=COLUMNS))
+    else:
+        # Without the byte order mark, spreadsheets guess another encoding.
+        content = file_format.export_data(tablib.Dataset(*rows, headers=COLUMNS)).encode("utf-8-sig")
     name = f"UserCreditPathway-{timezone.now():%Y-%m-%d}.{file_format.get_extension()}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=file_format.get_content_type(), headers=headers)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from ..database import is_id
 from ..models import Pathway, Program, UserCreditPathway
-from .learner_rows import is_id
 
 
 class DayField(forms.DateField):
@@ -123,6 +123,7 @@ class RequestFilter(admin.ListFilter):
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]
         self.form = FilterForm(self.used_parameters)
+        self.form.fields["program"].widget.admin_site = model_admin.admin_site
         if not request.user.has_perm("credit_pathways.view_program"):
             # Without this permission, the autocomplete view does not return any programs.
             self.form.fields["program"].widget = forms.HiddenInput()

@@ -10,17 +10,13 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from ..models import MAX_ID
+from .. import database
+from ..users import has_field
 
 #: The maximum number of rows that a list counts and pages through, and that the admin exports.
 MAX_LISTED_ROWS = 10_000
 #: A search for an email address finds the rows of at most this many users.
 MAX_USERS_PER_EMAIL = 100
-
-
-def is_id(text: str) -> bool:
-    """Return whether ``text`` is a number that the ``id`` of a row can have."""
-    return len(text) <= len(str(MAX_ID)) and text.isdecimal() and int(text) <= MAX_ID
 
 
 class BoundedPaginator(Paginator):
@@ -75,13 +71,17 @@ class LearnerRowAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER  # each facet would count all rows
 
     def exact_match(self, term: str) -> Q:
-        """Return the condition for the rows of the users whose username or email address is ``term``."""
+        """
+        Return the condition for the rows of the users whose username or email address is ``term``.
+
+        People write the same address in different cases.
+        """
         user = get_user_model()
-        match = Q(**{user.USERNAME_FIELD: term})
-        if "@" in term:
-            match |= Q(**{user.get_email_field_name(): term})
+        match, email = Q(**{user.USERNAME_FIELD: term}), user.get_email_field_name()
+        if "@" in term and has_field(user, email):
+            match |= Q(**{f"{email}__iexact": term})
         ids = user._default_manager.filter(match).values_list("pk", flat=True)
-        return Q(user__in=list(ids[:MAX_USERS_PER_EMAIL]))
+        return Q(user__in=database.matching(ids[:MAX_USERS_PER_EMAIL]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -9,22 +10,27 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from ..links import public_record_url
-from ..models import ProgramCertRecord
+from ..models import ProgramCertRecord, UserCreditPathway
 
 
-def row_link(row: Model) -> str | SafeString:
+def page_url(admin_site: AdminSite, model: type[Model], page: str, *args: Any, query: Any = None) -> str:
+    """Return the URL of a page of ``model`` in this admin site: a host may have several."""
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+    return reverse(name, args=args, query=query, current_app=admin_site.name)
+
+
+def row_link(admin_site: AdminSite, row: Model) -> str | SafeString:
     """Return a link to the admin page of ``row``, or only its text if its model is not registered."""
-    options = row._meta
     try:
-        url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+        url = page_url(admin_site, type(row), "change", row.pk)
     except NoReverseMatch:
         return str(row)
     return format_html('<a href="{}">{}</a>', url, row)
 
 
-def requests_link(text: Any, **filters: Any) -> SafeString:
+def requests_link(admin_site: AdminSite, text: Any, **filters: Any) -> SafeString:
     """Return a link to the list of credit requests, with values for the fields of ``filters.FilterForm``."""
-    url = reverse("admin:credit_pathways_usercreditpathway_changelist", query=filters)
+    url = page_url(admin_site, UserCreditPathway, "changelist", query=filters)
     return format_html('<a href="{}">{}</a>', url, text)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,10 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.serializers import as_serializer_error
 
-from ..database import alias, primary, retry_once
+from ..database import UnsupportedText, alias, any_text, primary, retry_once
 from ..models import Pathway, Program, validate_web_address
+from ..sanitize import is_invisible
+from . import CatalogError
 
 #: The fields that are copied to each model.
 SYNCED_FIELDS = {
@@ -27,6 +29,12 @@ SYNCED_FIELDS = {
 
 #: Valid items by uuid; ``None`` stands for an invalid item.
 Items = Mapping[UUID, Mapping[str, Any] | None]
+
+
+def validate_visible(text: str) -> None:
+    """Raise ``ValidationError`` if ``text`` shows nothing: what it names would be missing on pages and in emails."""
+    if is_invisible(text):
+        raise serializers.ValidationError("This text shows nothing.")
 
 
 class OrganizationItemSerializer(serializers.Serializer[Any]):
@@ -39,7 +47,7 @@ class ProgramItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/programs/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
-    title = serializers.CharField(max_length=255)
+    title = serializers.CharField(max_length=255, validators=[validate_visible])
     type = serializers.CharField(max_length=255, allow_blank=True, allow_null=True, default="")
     status = serializers.ChoiceField(Program.Status.choices)
     authoring_organizations = OrganizationItemSerializer(many=True, default=())
@@ -61,8 +69,8 @@ class PathwayItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/pathways/``. Other fields are ignored."""
 
     uuid = serializers.UUIDField()
-    name = serializers.CharField(max_length=255)
-    org_name = serializers.CharField(max_length=255)
+    name = serializers.CharField(max_length=255, validators=[validate_visible])
+    org_name = serializers.CharField(max_length=255, validators=[validate_visible])
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
     # Not all sources have these two. Without them, the row keeps its values.
     description = serializers.CharField(allow_blank=True, allow_null=True, required=False)
@@ -108,6 +116,7 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     nothing has changed, the number of queries does not depend on the number of items.
 
     Raises:
+        CatalogError: nothing was changed, because no program has a uuid, so all would be retired.
         django.db.OperationalError, django.db.IntegrityError: nothing was changed, because of the database or of other
             transactions, twice.
     """
@@ -115,6 +124,8 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
     # One serializer for all items, because Django REST framework copies the fields for each instance.
     program_items = _validate_items(ProgramItemSerializer(), "program", programs, problems)
     pathway_items = _validate_items(PathwayItemSerializer(), "pathway", pathways, problems)
+    if problems:
+        require_programs(site, program_items)
 
     def write() -> SyncResult:
         lock_catalog(site.pk)
@@ -126,6 +137,13 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
         return SyncResult(problems=problems) + program_result + pathway_result + link_result
 
     return retry_once(write)
+
+
+def require_programs(site: Site, items: Collection[Any]) -> None:
+    """Raise ``CatalogError`` if all of a site's programs are gone, which is more likely a mistake."""
+    retirable = primary(Program.objects.filter(site=site, is_synced=True, status=Program.Status.ACTIVE))
+    if not items and retirable.exists():
+        raise CatalogError("There are no programs, so all would be retired. Check what the source may see.")
 
 
 def lock_catalog(site_id: int) -> None:
@@ -170,15 +188,30 @@ def _sync_rows(model: Any, site: Site, items: Items) -> SyncResult:
     ]
     changes = {row: values for row in rows.values() if row.is_synced and (values := _changes(row, items))}
     skipped = [row for row in rows.values() if not row.is_synced and items.get(row.uuid)]
-    model.objects.bulk_create(created)
-    _update(model, changes)
+    rejected = _write(created, model.objects.bulk_create)
+    rejected |= _write(list(changes), lambda rows: _update(model, {row: changes[row] for row in rows}))
+    changes = {row: values for row, values in changes.items() if row.uuid not in rejected}
     kind = model._meta.model_name
     return SyncResult(
-        changes=[f"{kind} {row.uuid} created: {row}" for row in created]
+        changes=[f"{kind} {row.uuid} created: {row}" for row in created if row.uuid not in rejected]
         + [f"{kind} {row.uuid} {_verb(values)}: {row}" for row, values in changes.items()],
         skipped=[f"{kind} {row.uuid} skipped, because it is managed in the admin: {row}" for row in skipped],
+        problems=[f"{kind} {uuid}: the database rejected it: {error}" for uuid, error in rejected.items()],
         retired=sum(map(_is_retirement, changes.values())),
     )
+
+
+def _write(rows: list[Any], write: Callable[[list[Any]], Any]) -> dict[UUID, UnsupportedText]:
+    """Write ``rows``, together if possible. Return the errors about those that the database rejects, by uuid."""
+    try:
+        with any_text() if rows else nullcontext():
+            write(rows)
+    except UnsupportedText as error:
+        if len(rows) == 1:
+            return {rows[0].uuid: error}
+        half = len(rows) // 2
+        return _write(rows[:half], write) | _write(rows[half:], write)
+    return {}
 
 
 def _update(model: Any, changes: Mapping[Any, Mapping[str, Any]]) -> None:

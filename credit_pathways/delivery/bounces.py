@@ -9,9 +9,9 @@ from functools import partial
 from django.utils import timezone
 
 from .. import database
-from ..models import Learner, UserCreditPathway
-from ..records import email_address
+from ..models import UserCreditPathway
 from ..sanitize import one_line
+from ..users import Learner, email_address, full_name
 from . import learner_emails
 
 log = logging.getLogger(__name__)
@@ -50,16 +50,22 @@ def _record_bounce(request_id: int, reason: str, at: datetime, *, is_retry: bool
         return False
     sent = rows.filter(status=UserCreditPathway.Status.SENT, bounced_at=None)
     # Not ``modified``, which is the time of sending.
-    values = {"bounced_at": at, "bounce_reason": _storable(reason, credit_request.user)}
+    values = {"bounced_at": at, "bounce_reason": _without_personal_data(reason, credit_request.user)}
+    try:
+        with database.any_text():
+            is_recorded = bool(sent.update(**values))
+    except database.UnsupportedText:
+        values["bounce_reason"] = str(values["bounce_reason"]).encode("ascii", "replace").decode()
+        is_recorded = bool(sent.update(**values))
     # The first try may have been recorded, and its answer lost with the connection.
-    return bool(sent.update(**values)) or (is_retry and rows.filter(**values).exists())
+    return is_recorded or (is_retry and rows.filter(**values).exists())
 
 
-def _storable(reason: str, learner: Learner) -> str:
+def _without_personal_data(reason: str, learner: Learner) -> str:
     """Return ``reason`` as one line without the learner's name and address, which spam filters may quote."""
     # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
     text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
-    for personal in (learner.get_full_name(), email_address(learner), learner.get_username()):
+    for personal in (full_name(learner), email_address(learner), learner.get_username()):
         if personal:
             text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return text[:_MAX_REASON_LENGTH]

@@ -17,7 +17,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import translation
@@ -26,8 +25,9 @@ from edx_ace.recipient import Recipient
 from .. import conf, database
 from ..links import receipt_url
 from ..models import UserCreditPathway, UserCreditPathwayQuerySet
-from ..records import email_address, record_source, site_configuration
+from ..records import record_source, site_configuration
 from ..sanitize import one_line
+from ..users import email_address
 from . import broker
 from .bounce_reasons import explain
 from .handover import describe, hand_over
@@ -177,7 +177,7 @@ def _request_to_tell(request_id: int, event: Event) -> UserCreditPathway | None:
 
 def _message(credit_request: UserCreditPathway, event: Event) -> CreditRequestMessage:
     user, site = credit_request.user, credit_request.pathway.site
-    language = record_source().learner_language(user) or settings.LANGUAGE_CODE
+    language = conf.language_code(record_source().learner_language(user))
     with translation.override(language):
         configuration = site_configuration(site)
         context = {**_context(credit_request, event), "platform_name": header_text(configuration.platform_name)}

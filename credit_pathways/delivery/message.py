@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone, translation
 from django.utils.encoding import punycode
+from django.utils.translation import gettext
 from edx_ace.channel import ChannelType
 from edx_ace.errors import FatalChannelDeliveryError
 from edx_ace.message import Message
@@ -131,7 +132,7 @@ def email_values(record: ProgramRecord) -> dict[str, Any]:
     Each text is a single line. The HTML templates escape it. ``reply_to`` is empty if replies cannot reach the learner.
     """
     return {
-        "learner_name": header_text(record.full_name) or header_text(record.user.get_username()),
+        "learner_name": header_text(record.learner_name or gettext("name not given")),
         "program_title": header_text(record.program.title),
         "program_completed": record.progress.completed,
         "platform_name": header_text(record.platform_name),

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.contrib.auth import get_user_model
 from django.db import close_old_connections
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -27,6 +26,7 @@ from django.utils.translation import gettext_noop
 from .. import conf, database
 from ..models import ProgramCertRecord, UserCreditPathway, UserCreditPathwayQuerySet
 from ..records import ProgramRecord
+from ..users import active_users
 from .handover import describe, hand_over
 from .message import credit_request_message
 
@@ -285,7 +285,7 @@ class _Attempt:
         shared_records = [self.record.shared_record.pk] if self.record and self.record.shared_record else []
         link = ProgramCertRecord.objects.filter(pk__in=shared_records)
         # A subquery, because a join would lock the user's row too.
-        active_user = get_user_model()._base_manager.filter(pk=OuterRef("user"), is_active=True)
+        active_user = active_users().filter(pk=OuterRef("user"))
         rows = database.primary(UserCreditPathway.objects.select_for_update())
         values = rows.values_list("status", "attempts", Exists(active_user), Exists(link))
         return next((LockedRow(*row) for row in values.filter(pk=self.credit_request.pk)), None)

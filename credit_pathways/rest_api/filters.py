@@ -1,19 +1,16 @@
 """Filters of the list of credit requests."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.contrib.auth import get_user_model
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import FilterSet
 
-from ..models import MAX_ID, UserCreditPathway, UserCreditPathwayQuerySet
+from ..models import MAX_DATETIME, MAX_ID, MIN_DATETIME, Pathway, UserCreditPathway, UserCreditPathwayQuerySet
+from ..shortcuts import find_learner
 
-# Far enough from the limits of Python's and the databases' calendars that converting time zones cannot overflow them.
-MIN_DATETIME, MAX_DATETIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _IN_RANGE: dict[str, Any] = {"validators": [MinValueValidator(MIN_DATETIME), MaxValueValidator(MAX_DATETIME)]}
 
 
@@ -27,19 +24,32 @@ def is_datetime(text: Any) -> bool:
 
 
 class CreditRequestFilter(FilterSet):
-    """Filters by program, pathway, status, user, and when credit was requested."""
+    """Filters by program, pathway, institution, status, user, and when credit was requested."""
 
     program = django_filters.UUIDFilter(method="filter_program", label="uuid of the program")
-    pathway = django_filters.NumberFilter(field_name="pathway_id", min_value=1, max_value=MAX_ID, decimal_places=0)
-    user = django_filters.CharFilter(field_name=f"user__{get_user_model().USERNAME_FIELD}", label="username")
+    pathway = django_filters.NumberFilter(
+        field_name="pathway_id", lookup_expr="exact", min_value=1, max_value=MAX_ID, decimal_places=0
+    )
+    institution = django_filters.CharFilter(method="filter_institution", label="name of the institution")
+    status = django_filters.ChoiceFilter(lookup_expr="exact", choices=UserCreditPathway.Status.choices)
+    user = django_filters.CharFilter(method="filter_user", label="username")
     created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_IN_RANGE)
     created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_IN_RANGE)
 
     class Meta:
         model = UserCreditPathway
-        fields = ("status",)
+        fields = ()
 
-    def filter_program(
-        self, queryset: UserCreditPathwayQuerySet, name: str, program_uuid: UUID
+    def filter_program(self, queryset: UserCreditPathwayQuerySet, name: str, uuid: UUID) -> UserCreditPathwayQuerySet:
+        return queryset.of_program(uuid)
+
+    def filter_institution(
+        self, queryset: UserCreditPathwayQuerySet, name: str, institution: str
     ) -> UserCreditPathwayQuerySet:
-        return queryset.of_program(program_uuid)
+        """Compare here, because some database collations ignore case, accents and trailing spaces."""
+        pathways = Pathway.objects.values_list("pk", "org_name")
+        return queryset.filter(pathway__in=[pk for pk, org_name in pathways if org_name == institution])
+
+    def filter_user(self, queryset: UserCreditPathwayQuerySet, name: str, username: str) -> UserCreditPathwayQuerySet:
+        learner = find_learner(username)
+        return queryset.filter(user=learner.pk) if learner else queryset.none()

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.template.defaultfilters import slugify
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 
 from ..models import MAX_ID, Pathway, UserCreditPathway
 from ..records import CourseResult, ProgramRecord
@@ -74,7 +74,7 @@ class ProgramSerializer(serializers.Serializer[ProgramRecord]):
     type_name = serializers.CharField(source="program.type")
     completed = serializers.BooleanField(source="progress.completed")
     empty = serializers.BooleanField()
-    last_updated = serializers.DateTimeField(source="progress.last_updated", allow_null=True)
+    last_updated = serializers.DateTimeField(source="progress.last_updated", allow_null=True, format=ISO_8601)
     school = serializers.CharField(source="program.school")
 
     def get_type(self, record: ProgramRecord) -> str:
@@ -86,9 +86,9 @@ class GradeSerializer(serializers.Serializer[CourseResult]):
 
     name = serializers.CharField()
     school = serializers.CharField()
-    attempts = serializers.IntegerField()
+    attempts = serializers.IntegerField(allow_null=True)
     course_id = serializers.CharField()
-    issue_date = serializers.DateTimeField(allow_null=True)
+    issue_date = serializers.DateTimeField(allow_null=True, format=ISO_8601)
     percent_grade = serializers.FloatField(allow_null=True, help_text="A fraction from 0 to 1.")
     letter_grade = serializers.CharField()
 
@@ -168,3 +168,4 @@ class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
             "sent_to", "attempts", "failure_reason", "bounced_at", "bounce_reason", "created", "modified",
         )  # fmt: skip
         read_only_fields = fields
+        extra_kwargs = {name: {"format": ISO_8601} for name in ("bounced_at", "created", "modified")}

@@ -7,21 +7,23 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.metadata import SimpleMetadata
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+from rest_framework.views import APIView, exception_handler
 
 from .. import api, database
 from ..decorators import non_atomic_requests, unlisted_and_uncached
 from ..links import public_record_url
-from ..models import Learner, Pathway, ProgramCertRecord, UserCreditPathway
+from ..models import Pathway, ProgramCertRecord, UserCreditPathway
 from ..records import ProgramRecord
 from ..shortcuts import (
     get_learner_or_404,
@@ -31,20 +33,34 @@ from ..shortcuts import (
     get_site_or_404,
 )
 from ..throttling import RequestRateThrottle
+from ..users import Learner
 from . import serializers
-from .filters import CreditRequestFilter, is_datetime
+from .filters import CreditRequestFilter
+from .pagination import CreditRequestPagination
 from .parsers import BoundedJSONParser
 
 Status = UserCreditPathway.Status
 
 
+@method_decorator(never_cache, name="dispatch")
 class JSONView(APIView):
-    """Accepts and returns only JSON, whatever the host's settings, and requires a login."""
+    """
+    Accepts and returns only JSON, and requires a login.
+
+    Except for authentication, the host's settings of Django REST framework do not apply.
+    """
 
     parser_classes = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
+    content_negotiation_class = DefaultContentNegotiation
+    metadata_class = SimpleMetadata
+    throttle_classes: tuple[Any, ...] = ()
+    versioning_class = None
     #: Open edX's middleware adds a permission that rejects tokens of restricted applications.
     permission_classes: tuple[Any, ...] = (IsAuthenticated,)
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
 
     def check_username(self, username: str) -> None:
         """Raise ``PermissionDenied`` if ``username`` is not the requesting user's, even for staff (ADR 0005)."""
@@ -187,7 +203,7 @@ class ProgramRecordDetailView(JSONView):
 def _public_contents(record: ProgramRecord) -> dict[str, Any]:
     """Return what anyone with the link may see: no username, no email address, no pathways (ADR 0010)."""
     return {
-        "learner": {"full_name": record.full_name, "username": "", "email": ""},
+        "learner": {"full_name": record.learner_name, "username": "", "email": ""},
         "program": record,
         "platform_name": record.platform_name,
         "grades": record.progress.courses,
@@ -200,23 +216,9 @@ def _own_contents(record: ProgramRecord) -> dict[str, Any]:
     username = record.user.get_username()
     return {
         **_public_contents(record),
-        "learner": {"full_name": record.full_name, "username": username, "email": record.email},
+        "learner": {"full_name": record.learner_name, "username": username, "email": record.email},
         "pathways": api.requestable_pathways(program=record.program),
     }
-
-
-class CreditRequestPagination(CursorPagination):
-    """Newest first. The last page with any filter is as fast as the first (ADR 0013)."""
-
-    ordering = ("-created", "-id")
-    page_size = 100
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        """Decode the cursor. Raise ``NotFound`` also for a forged position, which could be an error in the database."""
-        cursor = super().decode_cursor(request)
-        if cursor and cursor.position is not None and not is_datetime(cursor.position):
-            raise NotFound(self.invalid_cursor_message)
-        return cursor
 
 
 class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
@@ -231,7 +233,7 @@ class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
 
     def get_queryset(self) -> QuerySet[UserCreditPathway]:
         user: Learner = self.request.user
-        if user.is_staff and user.has_perm("credit_pathways.view_usercreditpathway"):
+        if getattr(user, "is_staff", False) and user.has_perm("credit_pathways.view_usercreditpathway"):
             return super().get_queryset()
         users = Prefetch("user", database.primary(user._meta.base_manager.all()))
         return api.credit_requests(user=user).prefetch_related(users)

@@ -82,7 +82,7 @@ class TestSynchronize:
         sync(catalog)
         gone = Program.objects.get(title="Statistics")
         factories.UserCreditPathwayFactory(program=gone, pathway=Pathway.objects.get(name="Master"))
-        out = sync({"programs": [], "pathways": []})
+        out = sync({"programs": catalog["programs"][1:], "pathways": []})
         assert {status for *_row, status in [*rows()[0], *rows()[1]]} == {"retired"}
         assert f"program {gone.uuid} retired: Statistics" in out
         assert gone.pathways.count() == 2
@@ -94,8 +94,17 @@ class TestSynchronize:
     def test_restores_items_that_return(self, catalog, sync):
         sync(catalog)
         before = rows()
-        sync({"programs": [], "pathways": []})
+        sync({"programs": catalog["programs"][1:], "pathways": []})
+        assert rows() != before
         sync(catalog)
+        assert rows() == before
+
+    @pytest.mark.parametrize("programs", [[], [{"title": "Statistics", "status": "active"}]], ids=["none", "no uuid"])
+    def test_a_catalog_without_programs_changes_nothing(self, programs, catalog, sync):
+        sync(catalog)
+        before = rows()
+        with pytest.raises(CommandError, match=r"Nothing was changed.*no programs.*Check what the source may see"):
+            sync({"programs": programs, "pathways": catalog["pathways"]})
         assert rows() == before
 
     def test_a_second_run_changes_nothing(self, catalog, sync):

@@ -30,7 +30,8 @@ def rows(program, pathway):
 def exported(*arguments):
     out = StringIO()
     call_command("export_credit_requests", *arguments, stdout=out)
-    return list(csv.DictReader(StringIO(out.getvalue())))
+    assert out.getvalue().startswith("\ufeff")
+    return list(csv.DictReader(StringIO(out.getvalue().removeprefix("\ufeff"))))
 
 
 def ids(*arguments):
@@ -77,7 +78,9 @@ def test_a_file_is_replaced_when_complete(rows, tmp_path):
     path = tmp_path / "requests.csv"
     path.write_text("yesterday")
     call_command("export_credit_requests", "--output", path)
-    assert [int(row["id"]) for row in csv.DictReader(path.read_text().splitlines())] == [row.pk for row in rows]
+    assert [int(row["id"]) for row in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())] == [
+        row.pk for row in rows
+    ]
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_mode & 0o077 == 0
 

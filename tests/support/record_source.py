@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from django.contrib.sites.models import Site
 
-from credit_pathways.models import Learner, Program
+from credit_pathways.models import Program
 from credit_pathways.records import CourseResult, Progress, RecordSource
+from credit_pathways.users import Learner
 
 #: The username of a learner who has no record in any program.
 NO_RECORD = "no-record"

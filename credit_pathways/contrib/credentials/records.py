@@ -16,8 +16,9 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from ...database import primary
-from ...models import Learner, Program
+from ...models import Program
 from ...records import CourseResult, Progress, RecordSource, SiteConfiguration
+from ...users import Learner
 
 #: The statuses of the programs in a learner's list. Credentials uses the same.
 LISTED_STATUSES = (Program.Status.ACTIVE, Program.Status.RETIRED)

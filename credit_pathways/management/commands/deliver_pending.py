@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from credit_pathways.delivery import later
+from credit_pathways.management.base import CreditPathwaysCommand
 from credit_pathways.models import UserCreditPathway
 
 Status = UserCreditPathway.Status
@@ -15,7 +16,7 @@ Status = UserCreditPathway.Status
 MAX_AGE_MINUTES = 100 * 365 * 24 * 60
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """Deliver the credit requests that have been pending for too long; the operator decides how long that is."""
 
     help = "Deliver the credit requests that have been pending for longer than MINUTES, one attempt each."

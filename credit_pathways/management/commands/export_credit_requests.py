@@ -7,19 +7,20 @@ import sys
 import threading
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
 from credit_pathways.exports import COLUMNS, export_rows
+from credit_pathways.management.base import CreditPathwaysCommand
 from credit_pathways.models import Program, UserCreditPathway, UserCreditPathwayQuerySet
 
 
@@ -37,7 +38,7 @@ def parse_aware_datetime(text: str) -> datetime:
     raise ArgumentTypeError(f"{text!r} is not a date or time; examples: 2026-11-22, 2026-11-22T09:00:00+01:00")
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """Write one row for each request, ordered by id."""
 
     help = "Write credit requests as CSV to a file or to standard output."
@@ -51,9 +52,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         requests = _requests(options)
         path = options["output"]
-        with atomic_write(path) if path else ignore_broken_pipe(self.stdout) as file:
+        with open_output(path) if path else nullcontext(self.stdout) as file:
             writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            # Without the byte order mark, spreadsheets guess another encoding.
+            writer.writerow([f"\ufeff{COLUMNS[0]}", *COLUMNS[1:]])
             total = requests.count() if sys.stderr.isatty() else None
             writer.writerows(tqdm(export_rows(requests), desc="requests", total=total, disable=None))
 
@@ -69,34 +71,45 @@ def _requests(options: dict[str, Any]) -> UserCreditPathwayQuerySet:
 
 
 @contextmanager
-def ignore_broken_pipe(stdout: Any) -> Iterator[Any]:
-    """Yield ``stdout``; if its reader closes it early, as ``head`` does, end quietly."""
+def open_output(path: Path) -> Iterator[IO[str]]:
+    """Yield a file for ``path``. A device or a pipe is written to directly; the file behind a link is replaced."""
     try:
-        yield stdout
-        stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as file:
+                yield file
+        else:
+            with exit_on_signals(), atomic_write(path.resolve()) as file:
+                yield file
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[str]]:
     """Yield a temporary file, readable by its owner only, that replaces ``path`` if the block succeeds."""
-    if threading.current_thread() is threading.main_thread():
-        # Turn the signal into an exception, so that no incomplete file with usernames is left behind.
-        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(1))
-    prefix = f".{path.name}."
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Turn a signal or a dropped connection into an exception, so that no incomplete file with usernames is left."""
+    numbers = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in previous.items():
+        if handler != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_arguments: sys.exit(1))
     try:
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=prefix, delete=False
-        ) as file:
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler or signal.SIG_DFL)

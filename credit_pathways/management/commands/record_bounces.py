@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.template.defaultfilters import pluralize
 
@@ -19,6 +19,7 @@ from credit_pathways import database
 from credit_pathways.delivery import learner_emails
 from credit_pathways.delivery.bounces import record_bounce
 from credit_pathways.delivery.dsn import MAX_SIZE, NotABounce, Report, read_report
+from credit_pathways.management.base import CreditPathwaysCommand
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.sanitize import one_line
 
@@ -33,7 +34,7 @@ FROM_LINE = re.compile(rb"^From [^\n]*\d\d:\d\d:\d\d[^\n]*\n", re.MULTILINE)
 TEMPORARY_FAILURE = 75
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """
     Record the bounces that messages report. No message affects another.
 

@@ -3,14 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import Http404
 
 from credit_pathways import api
+from credit_pathways.management.base import CreditPathwaysCommand
+from credit_pathways.sanitize import one_line
 from credit_pathways.shortcuts import get_learner_or_404
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """Retire one learner. Running the command again is harmless."""
 
     help = (
@@ -25,5 +27,5 @@ class Command(BaseCommand):
         try:
             api.retire_learner(user=get_learner_or_404(username))
         except Http404:
-            raise CommandError(f"There is no user {username}.") from None
+            raise CommandError(f"There is no user {one_line(username)}.") from None
         self.stdout.write("Withdrew all public links and marked pending requests as failed.")

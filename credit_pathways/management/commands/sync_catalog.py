@@ -7,17 +7,19 @@ from typing import Any
 from django.apps import apps
 from django.contrib.sites.models import Site
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import IntegrityError, OperationalError
 from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from credit_pathways.catalog import Catalog, CatalogError, sources
-from credit_pathways.catalog.sync import SyncResult, synchronize
-from credit_pathways.database import primary
+from credit_pathways.catalog.sync import SyncResult, require_programs, synchronize
+from credit_pathways.database import matching, primary
+from credit_pathways.management.base import CreditPathwaysCommand
+from credit_pathways.sanitize import one_line
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """Read a complete catalog, then make the site's catalog match it."""
 
     help = (
@@ -48,14 +50,16 @@ class Command(BaseCommand):
                 pathways=_progress_bar(catalog.pathways, "pathways"),
                 dry_run=options["dry_run"],
             )
+        except CatalogError as error:
+            raise CommandError(f"Nothing was changed. {error}") from error
         except (OperationalError, IntegrityError) as error:
             raise CommandError(
                 f"The database reported an error: {error}\nNothing was changed. Run the command again."
             ) from error
         for line in [*result.changes, *result.skipped]:
-            self.stdout.write(line)
+            self.stdout.write(one_line(line))
         for line in result.problems:
-            self.stderr.write(line)
+            self.stderr.write(one_line(line))
         self.stdout.write(_summary(result, dry_run=options["dry_run"]))
         problems = len(result.problems)
         if problems:
@@ -69,9 +73,12 @@ class Command(BaseCommand):
         [(name, value)] = given.items()
         try:
             catalog = self.readers[name](value, site)._asdict()
-            return Catalog(*(list(_progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()))
+            read = {kind: list(_progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()}
+            if name != "from_credentials":  # which is in this database, so it is complete
+                require_programs(site, read["programs"])
         except CatalogError as error:
             raise CommandError(f"Nothing was changed, because the catalog could not be read: {error}") from error
+        return Catalog(**read)
 
 
 def _summary(result: SyncResult, *, dry_run: bool) -> str:
@@ -95,8 +102,10 @@ def _read_from_credentials(_value: Any, site: Site) -> Catalog:
 
 def _site(domain: str | None) -> Site:
     try:
-        return primary(Site.objects.filter(domain=domain)).get() if domain else Site.objects.get_current()
-    except Site.DoesNotExist:
-        raise CommandError(f"There is no site {domain or 'with the id SITE_ID'}. Create it first.") from None
+        sites = matching(primary(Site.objects.filter(domain=domain))) if domain else [Site.objects.get_current()]
+        return sites[0]
+    except (Site.DoesNotExist, IndexError):
+        name = one_line(domain) if domain else "with the id SITE_ID"
+        raise CommandError(f"There is no site {name}. Create it first.") from None
     except ImproperlyConfigured:
         raise CommandError("SITE_ID is not set. Name the site with --site DOMAIN.") from None

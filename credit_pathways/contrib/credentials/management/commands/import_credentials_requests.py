@@ -3,14 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 from django.template.defaultfilters import pluralize
+
+from credit_pathways.management.base import CreditPathwaysCommand
 
 from ...imports import ImportResult, import_rows
 
 
-class Command(BaseCommand):
+class Command(CreditPathwaysCommand):
     """Copy public links and credit requests, and print how many."""
 
     help = (
