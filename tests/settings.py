@@ -78,11 +78,13 @@ elif LEVEL and DATABASE["ENGINE"].endswith("postgresql"):
     from psycopg import IsolationLevel
 
     DATABASE["OPTIONS"] = {"isolation_level": IsolationLevel[LEVEL.upper().replace(" ", "_")]}
+if CHARSET := os.environ.get("TEST_CHARSET"):  # of MySQL and MariaDB
+    DATABASE["TEST"] = {"CHARSET": CHARSET, "COLLATION": f"{CHARSET}_general_ci"}
 # The second one only exists if there are tests that ask for it. Its tables are created at once, which takes no time.
-SECOND = f"{DATABASE.get('TEST', {}).get('NAME', 'test_' + DATABASE['NAME'])}_second"
+SECOND = f"{DATABASE.get('TEST', {}).get('NAME') or 'test_' + DATABASE['NAME']}_second"
 DATABASES = {
     "default": DATABASE,
-    "second": {**DATABASE, "TEST": {"NAME": SECOND, "MIGRATE": False, "DEPENDENCIES": []}},
+    "second": {**DATABASE, "TEST": {**DATABASE.get("TEST", {}), "NAME": SECOND, "MIGRATE": False, "DEPENDENCIES": []}},
 }
 
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}

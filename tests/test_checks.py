@@ -5,6 +5,10 @@ from functools import partial
 
 import pytest
 import redis
+from babel.messages import Catalog
+from babel.messages.mofile import write_mo
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sites.models import Site
 from django.core import checks
 from django.core.management import call_command
 
@@ -15,6 +19,10 @@ class SourceWithoutLanguages:
     """A record source that is not a subclass of ours, and lacks one of its methods."""
 
     progress = programs = site_configuration = staticmethod(lambda *_arguments: None)
+
+
+class HostsMessageMiddleware(MessageMiddleware):
+    """Hosts may change Django's middleware."""
 
 
 CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
@@ -45,6 +53,11 @@ INVALID = [
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
+    ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "a@example.com, b@example.com"}),
+    ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "The Registry, Northfield <registry@example.com>"}),
+    ("E014", {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", "nowhere.Middleware"]}),
+    ("W006", {"CREDIT_PATHWAYS_EMAIL_LANGUAGE": "de"}),
+    ("W006", {"LANGUAGE_CODE": "pt-br"}),
     ("W001", {"ACE_ENABLED_CHANNELS": []}),
     ("E009", {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": 0}),
     ("E009", {"CREDIT_PATHWAYS_CELERY_ATTEMPTS": None}),
@@ -79,6 +92,9 @@ VALID = [
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "none"},
     {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/shared/{uuid}"},
     {"CREDIT_PATHWAYS_FROM_ADDRESS": "The Registry <registry@example.com>"},
+    {"CREDIT_PATHWAYS_FROM_ADDRESS": '"The Registry, Northfield" <registry@example.com>'},
+    *({"CREDIT_PATHWAYS_EMAIL_LANGUAGE": code} for code in ("zh-cn", "zh", "es", "es-mx", "en-gb", "ar", "fr_CA")),
+    {"MIDDLEWARE": ["tests.test_checks.HostsMessageMiddleware"]},
 ]
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -173,8 +189,8 @@ class Router:
         return "second" if {model._meta.app_label, model._meta.label} & {*self.labels} else None
 
 
-def check_ids(*, deploy=False):
-    messages = checks.run_checks(include_deployment_checks=deploy)
+def check_ids(*, deploy=False, databases=None):
+    messages = checks.run_checks(include_deployment_checks=deploy, databases=databases)
     return [message.id.split(".")[1] for message in messages if message.id.startswith("credit_pathways.")]
 
 
@@ -292,3 +308,52 @@ def test_host_with_models_of_the_same_names_passes(settings, capsys):
     assert {"credentials.apps.records", "credit_pathways"} <= set(settings.INSTALLED_APPS)
     call_command("check", fail_level="WARNING", databases=["default"])
     assert "no issues" in capsys.readouterr().out
+
+
+def test_w006_a_host_can_add_a_catalog(settings, tmp_path):
+    folder = tmp_path / "de/LC_MESSAGES"
+    folder.mkdir(parents=True)
+    catalog = Catalog("de")
+    catalog.add("credit request", "Anrechnungsantrag")
+    with (folder / "django.mo").open("wb") as file:
+        write_mo(file, catalog)
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE, settings.LOCALE_PATHS = "de", [tmp_path]
+    assert check_ids() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("domain", "ids"),
+    [
+        ("https://records.example.org", ["W007"]),
+        ("records.example.org/", ["W007"]),
+        ("records.example.org/credentials", ["W007"]),
+        ("records example.org", ["W007"]),
+        ("", ["W007"]),
+        ("[", ["W007"]),
+        ("records.example.org:port", ["W007"]),
+        ("records.example.org", []),
+        ("localhost:8000", []),
+        ("[::1]:8000", []),
+        ("bücher.example", []),
+    ],
+)
+def test_w007_domain_of_a_site(domain, ids):
+    Site.objects.update(domain=domain)
+    assert check_ids() == []
+    assert check_ids(databases=["default"]) == ids
+    assert check_ids(databases=["second"]) == []
+
+
+@pytest.mark.django_db
+def test_w008_example_domain_in_production():
+    assert check_ids(databases=["default"]) == []
+    assert check_ids(databases=["default"], deploy=True) == ["W008"]
+    Site.objects.update(domain="records.example.org")
+    assert check_ids(databases=["default"], deploy=True) == []
+
+
+@pytest.mark.django_db
+def test_w007_before_the_first_migration(monkeypatch):
+    monkeypatch.setattr(Site._meta, "db_table", "missing")
+    assert check_ids(databases=["default"], deploy=True) == []

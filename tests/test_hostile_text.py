@@ -1,6 +1,7 @@
 """Hostile input stays text in the email, on the pages and in the CSV, and does not stop the email."""
 
 import csv
+import os
 import unicodedata
 from dataclasses import replace
 from email.headerregistry import Address
@@ -84,6 +85,8 @@ def text(request):
 @pytest.fixture
 def hostile(text, learner, program, pathway, monkeypatch):
     """The learner, program and pathway, with ``text`` in every field that people can fill in."""
+    if os.environ.get("TEST_CHARSET") == "utf8mb3" and max(text) > "\uffff":
+        pytest.skip("see test_any_text.py")
     learner.first_name, learner.last_name = text[:150], ""
     learner.save()
     program.title, program.school, program.type = text, text, text

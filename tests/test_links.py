@@ -5,12 +5,13 @@ import uuid
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.sites.models import Site
-from django.urls import reverse
+from django.urls import clear_script_prefix, reverse, set_script_prefix
 from django.utils import translation
 
 from credit_pathways import api, links
 from credit_pathways.models import ProgramCertRecord
 from tests import factories, urls
+from tests.support.threads import run_together
 
 SHARED = ProgramCertRecord(uuid=uuid.UUID("4a1d6ef2-7a36-4b9c-9c39-0f9a1be0e0b1"))
 SITE = Site(domain="credentials.example.com", name="Example")
@@ -43,7 +44,7 @@ def test_public_record_on_another_front_end(settings):
 
 @pytest.mark.parametrize(
     ("domain", "host"),
-    [("example.com", "example.com"), ("localhost:8000", "localhost"), ("[::1]:8000", "::1"), ("", "")],
+    [("[", "["), ("example.com", "example.com"), ("localhost:8000", "localhost"), ("[::1]:8000", "::1"), ("", "")],
 )
 def test_host_name(domain, host):
     assert links.host_name(domain) == host
@@ -93,3 +94,80 @@ def test_emails_use_the_programs_site(learner, relay):
     [email] = relay.messages
     assert email["From"] == "no-reply@other.example"
     assert "https://other.example/records/programs/shared/" in email.get_body(("plain",)).get_content()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("forced", "root"), [(None, "https://example.com"), ("/credentials", "https://example.com/credentials")]
+)
+def test_links_are_the_same_in_every_process_and_thread(
+    client, learner, program, pathway, relay, settings, forced, root
+):
+    """Only a web process knows the path at which its server mounts it, and only the thread that handles a request."""
+    settings.FORCE_SCRIPT_NAME = forced
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    below = {"content_type": "application/json", "SCRIPT_NAME": "/mounted"}
+    share, send = (f"/records/programs/{program.uuid.hex}/{name}" for name in ("share", "send"))
+    url = client.post(share, body, **below).json()["url"]
+    client.post(send, body, **below)
+    run_together(lambda: api.request_credit(user=learner, program=program, pathways=[pathway]))
+    links_of_emails = {_link(email) for email in relay.messages}
+    assert {url} == links_of_emails == {f"{root}/records/programs/shared/{ProgramCertRecord.objects.get().uuid.hex}/"}
+    assert len(relay.messages) == 2
+
+
+def _link(email):
+    lines = email.get_body(("plain",)).get_content().splitlines()
+    return next(line for line in lines if "/shared/" in line)
+
+
+def test_reversing_a_link_keeps_the_prefix_of_the_request():
+    set_script_prefix("/mounted/")
+    try:
+        assert links.public_record_url(SITE, SHARED).startswith("https://credentials.example.com/records/")
+        assert reverse("credit_pathways:index") == "/mounted/records/"
+    finally:
+        clear_script_prefix()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("email_language", "prefix"), [("zh-hans", "zh-cn"), ("zh_CN", "zh-cn"), ("es-mx", "es-419"), ("xx", "en-us")]
+)
+def test_localized_urls_are_the_same_everywhere_and_exist(
+    client, program, pathway, relay, settings, email_language, prefix
+):
+    settings.ROOT_URLCONF = tuple(i18n_patterns(*urls.urlpatterns))
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    settings.LANGUAGES = [(code, code) for code in ("en-us", "fr", "zh-cn", "es-419")]
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = email_language
+    body = {"username": "halima", "pathway_id": pathway.pk}
+    share, send, page = (f"/fr/records/programs/{program.uuid.hex}/{name}" for name in ("share", "send", ""))
+    url = client.post(share, body, content_type="application/json").json()["url"]
+    client.post(send, body, content_type="application/json")
+    assert url == _link(relay.messages[0])
+    assert url in client.get(page).content.decode()
+    assert url.startswith(f"https://example.com/{prefix}/records/programs/shared/")
+    assert client.get(url.removeprefix("https://example.com")).status_code == 200
+
+
+class TestRecordsOnAnotherFrontEnd:
+    @pytest.fixture(autouse=True, params=["https://record.example.com", "https://record.example.com/"])
+    def _records_url(self, settings, request):
+        settings.CREDIT_PATHWAYS_RECORDS_URL = request.param
+
+    def test_pages_redirect(self, client, program):
+        index = client.get(reverse("credit_pathways:index"))
+        page = client.get(reverse("credit_pathways:program_record", args=[program.uuid]))
+        assert (index.status_code, index["Location"]) == (302, "https://record.example.com/")
+        assert (page.status_code, page["Location"]) == (302, f"https://record.example.com/{program.uuid.hex}")
+
+    def test_other_pages_stay(self, client, request_row):
+        shared = ProgramCertRecord.objects.get()
+        for name, args in (
+            ("credit_requests", []),
+            ("credit_request", [request_row.pk]),
+            ("public_record", [shared.uuid]),
+            ("api-records-list", []),
+        ):
+            assert client.get(reverse(f"credit_pathways:{name}", args=args)).status_code == 200

@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils import translation
 
 import credit_pathways
+from credit_pathways import api
 from tests.support.html import Page
+from tests.support.record_source import FixedRecordSource
 
 LOCALE = Path(credit_pathways.__file__).parent / "locale"
 #: How many plural forms each language has in Django's own catalogs, which these are merged with.
@@ -74,3 +76,33 @@ def test_pages_are_translated(language, word, seconds, settings, client, program
     text = Page(response.content.decode()).text
     assert word in text
     assert seconds in text
+
+
+LANGUAGE_CODES = [
+    *(("es", code) for code in ("es", "es-419", "es-mx", "es-ar")),
+    *(("zh", code) for code in ("zh-cn", "zh-hans", "zh", "zh-sg")),
+    ("fr", "fr-ca"),
+    ("ar", "ar-dz"),
+]
+BUTTONS = {"es": "Solicitar créditos", "fr": "Demander", "ar": "طلب", "zh": "学分"}
+
+
+@pytest.mark.parametrize(("catalog", "code"), LANGUAGE_CODES)
+def test_the_languages_of_browsers_resolve_to_the_catalogs(catalog, code, settings, client, program, pathway):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    settings.LANGUAGES = [("en", "English"), (code, code)]
+    page = client.get(reverse("credit_pathways:program_record", args=[program.uuid]), headers={"accept-language": code})
+    assert page["Content-Language"] == code
+    assert BUTTONS[catalog] in Page(page.content.decode()).text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("code", ["zh-cn", "zh_CN", "ZH", "es", "es-MX"])
+def test_the_languages_of_emails_resolve_to_the_catalogs(code, settings, learner, program, pathway, relay, monkeypatch):
+    settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE, settings.CREDIT_PATHWAYS_LEARNER_EMAILS = code, "all"
+    monkeypatch.setattr(FixedRecordSource, "learner_language", lambda _self, _user: code)
+    api.request_credit(user=learner, program=program, pathways=[pathway])
+    assert len(relay.messages) == 2
+    for email in relay.messages:
+        assert "redit" not in email["Subject"].replace("créditos", "")
+        assert ("学分" if code.lower().startswith("zh") else "créditos") in email["Subject"]

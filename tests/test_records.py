@@ -1,17 +1,25 @@
 """The host integration."""
 
+import math
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.sites.models import Site
+from django.urls import reverse
 
+from credit_pathways import api
+from credit_pathways.models import ProgramCertRecord
 from credit_pathways.records import (
     CatalogRecordSource,
+    CourseResult,
     ProgramRecord,
     Progress,
     RecordSource,
     SiteConfiguration,
+    _log_invalid,
     record_source,
 )
 from tests import factories
@@ -65,6 +73,71 @@ class TestCatalogRecordSource:
 )
 def test_rounded_percent(fraction, percent):
     assert replace(EARNED, percent_grade=fraction).rounded_percent == percent
+
+
+INVALID = {
+    "percent_grade": [
+        91,
+        1.01,
+        -0.1,
+        math.nan,
+        math.inf,
+        -math.inf,
+        True,
+        False,
+        "0.9",
+        Decimal("NaN"),
+        Decimal("sNaN"),
+    ],
+    "attempts": [-1, 1.5, True, "2", math.nan],
+    "issue_date": [datetime(2026, 1, 1), date(2026, 1, 1), "2026-01-01", datetime.max.replace(tzinfo=UTC), 5],  # noqa: DTZ001
+}
+
+
+class TestInvalidValues:
+    """A host's invalid values are treated as unknown, logged once, and never break anything."""
+
+    @pytest.mark.parametrize(("name", "value"), [(name, value) for name in INVALID for value in INVALID[name]], ids=str)
+    def test_they_are_unknown_and_logged_once(self, name, value, caplog):
+        _log_invalid.cache_clear()
+        results = [replace(EARNED, **{name: value}) for _time in range(3)]
+        assert {getattr(result, name) for result in results} == {None}
+        [line] = [record for record in caplog.records if record.name == "credit_pathways.records"]
+        assert line.getMessage() == f"the record source's CourseResult.{name} is invalid, so it is treated as unknown"
+
+    def test_valid_values_are_kept(self, caplog):
+        aware = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kathmandu"))
+        values = {"percent_grade": Decimal("0.5"), "attempts": 0, "issue_date": aware, "school": None, "course_id": 7}
+        result = replace(EARNED, **values)
+        assert {name: getattr(result, name) for name in values} == {**values, "course_id": "7"}
+        assert not caplog.records
+
+    def test_every_field_but_the_name_has_a_default(self):
+        assert CourseResult("Algebra") == CourseResult("Algebra", "", "", None, None, "", None)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize(
+        "course",
+        [
+            CourseResult("Algebra"),
+            CourseResult("Algebra", None, None, None, None, None, None),
+            replace(EARNED, percent_grade=math.nan, attempts=-1, issue_date=datetime(1, 1, 1)),  # noqa: DTZ001
+            replace(EARNED, percent_grade=91, name="Algebra \ud800", letter_grade="\udfff"),
+        ],
+        ids=["nothing", "none", "invalid", "surrogates"],
+    )
+    def test_page_email_json_and_csv(self, course, client, learner, program, pathway, relay, monkeypatch, settings):
+        settings.TIME_ZONE = "America/New_York"
+        monkeypatch.setattr(FixedRecordSource, "courses", [course])
+        progress = Progress("yes", [course], datetime(1, 1, 1))  # noqa: DTZ001
+        monkeypatch.setattr(FixedRecordSource, "progress", lambda *_arguments: progress)
+        [row] = api.request_credit(user=learner, program=program, pathways=[pathway])
+        assert (row.status, row.completed) == ("sent", True)
+        shared = ProgramCertRecord.objects.get()
+        pages = [("program_record", program.uuid), ("public_record", shared.uuid), ("public_record_csv", shared.uuid)]
+        for name, uuid in [*pages, ("api-records-detail", program.uuid)]:
+            content = client.get(reverse(f"credit_pathways:{name}", args=[uuid])).content.decode()
+            assert not [word for word in ("None", "NaN", "nan", "9100%", "inf") if word in content], name
 
 
 @pytest.mark.parametrize(("courses", "empty"), [((), True), ([NOT_EARNED], True), ([NOT_EARNED, EARNED], False)])

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.reports import GROUPINGS, count_bounces, count_requests
@@ -132,3 +133,39 @@ def test_months_are_in_utc(settings, program, pathway):
 def test_no_requests(db):
     assert [count_requests(by) for by in GROUPINGS] == [[]] * 5
     assert count_bounces() == {by: {} for by in GROUPINGS}
+
+
+@pytest.fixture(params=["America/New_York", "Pacific/Kiritimati"])
+def database_without_zones(request, monkeypatch):
+    """
+    A database whose times are in another time zone, and which cannot convert them.
+
+    So are MySQL and MariaDB, if their tables of time zones are empty.
+    """
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL can always convert times")
+    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", request.param)
+    monkeypatch.setattr(connection.features, "has_zoneinfo_database", False)
+    for name in ("timezone", "timezone_name"):
+        vars(connection).pop(name, None)
+    yield
+    for name in ("timezone", "timezone_name"):
+        vars(connection).pop(name, None)
+
+
+@pytest.mark.parametrize("limits", RANGES, ids=str)
+def test_months_in_a_database_without_time_zones(database_without_zones, rows, limits):
+    lines = count_requests("month", **limits)
+    counts = {line.key: (line.requests, line.first, line.learners) for line in lines if line.requests}
+    assert counts == expected_counts(rows, "month", **limits)
+    bounced = [row for row in rows if row.bounced_at and _is_in(row, **limits)]
+    assert count_bounces(**limits)["month"] == Counter(KEYS["month"](row) for row in bounced)
+
+
+def _is_in(row, since=START, until=START + timedelta(days=365)):
+    return since <= row.created < until
+
+
+def test_no_months_in_a_database_without_time_zones(database_without_zones):
+    assert count_requests("month") == []
+    assert count_bounces()["month"] == Counter()

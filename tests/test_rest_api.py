@@ -179,6 +179,20 @@ class OpaqueKey:
 
 
 class TestProgramRecords:
+    def test_a_cache_of_the_whole_site_keeps_no_json(self, client, program, request_row, settings):
+        settings.MIDDLEWARE = [
+            "django.middleware.cache.UpdateCacheMiddleware",
+            *settings.MIDDLEWARE,
+            "django.middleware.cache.FetchFromCacheMiddleware",
+        ]
+        pages = [url("api-records-list"), url("api-records-detail", program.uuid), url("api-credit-requests-list")]
+        before = [client.get(page) for page in pages]
+        program.title = "Renamed"
+        program.save()
+        for page, old in zip(pages, before, strict=True):
+            assert "no-store" in old["Cache-Control"]
+            assert "Renamed" in client.get(page).content.decode()
+
     def test_list(self, client, program):
         assert client.get(url("api-records-list")).json() == {
             "enrolled_programs": [

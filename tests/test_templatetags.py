@@ -1,6 +1,7 @@
 """The URLs of the pages' stylesheet and script."""
 
 import pytest
+from django.core.management import call_command
 from django.template import Context, Template
 
 MANIFEST = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
@@ -26,3 +27,20 @@ def test_without_collectstatic_the_url_is_plain(settings, tmp_path):
 def test_pages_work_without_collectstatic(settings, tmp_path, client):
     settings.STORAGES, settings.STATIC_ROOT = MANIFEST, tmp_path
     assert client.get("/records/").status_code == 200
+
+
+@pytest.fixture
+def without_ours(settings, tmp_path):
+    """A manifest from before the app was installed."""
+    settings.STORAGES, settings.STATIC_ROOT = MANIFEST, tmp_path
+    call_command("collectstatic", "--no-input", "--ignore", "credit_pathways", verbosity=0)
+
+
+def test_admin_pages_work_without_collectstatic(without_ours, admin_client, request_row):
+    requests = "/admin/credit_pathways/usercreditpathway/"
+    pages = ["", "export/", "report/", f"deliver-again/?id={request_row.pk}", f"{request_row.pk}/change/"]
+    pathway = f"/admin/credit_pathways/pathway/{request_row.pathway_id}/change/"
+    for page in (*(f"{requests}{page}" for page in pages), pathway):
+        response = admin_client.get(page)
+        assert response.status_code == 200, page
+    assert "/static/credit_pathways/admin/admin.css" in admin_client.get(requests).content.decode()

@@ -67,6 +67,24 @@ def status(row):
     return UserCreditPathway.objects.get(pk=row.pk).status
 
 
+def test_ids_are_not_formatted(staff, make, relay, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    row = make(pk=1234567)
+    page = choose(staff, row)
+    assert "1,234,567" not in page.content.decode()
+    form = Page(page.content.decode())
+    [value] = [attrs["value"] for _tag, attrs in form.elements if attrs.get("name") == "id"]
+    staff.post(URL, {"id": value})
+    assert status(row) == "sent"
+
+
+def test_nothing_chosen_is_said(staff, make):
+    page = staff.post(URL, {"id": "1,234"}, follow=True)
+    assert [str(message) for message in page.context["messages"]] == [
+        "None of the chosen requests can be delivered again."
+    ]
+
+
 @pytest.mark.parametrize("before", ["pending", "failed"])
 def test_confirmation_and_delivery(before, staff, make, relay):
     row = make(status=before)

@@ -1,6 +1,8 @@
 """The export of the list of credit requests as CSV and XLSX."""
 
 import csv
+import re
+import zipfile
 from io import BytesIO
 
 import openpyxl
@@ -151,3 +153,21 @@ def test_a_hosts_own_admin_with_other_rows_and_permissions(staff, program, pathw
     request.user.is_superuser = True
     rows = read_rows(HostAdmin(UserCreditPathway, site).export_view(request), "csv")
     assert [int(cells[0]) for cells in rows[1:]] == [row.pk]
+
+
+@pytest.mark.parametrize("text", ["_x0041_", "a_x000D_b", "_x005F_x0041_", "__x0041__"])
+def test_text_that_xlsx_would_read_as_a_character(text, staff):
+    factories.UserCreditPathwayFactory(pathway=factories.PathwayFactory(name=text))
+    name = COLUMNS.index("pathway")
+    [_headings, row] = export_as(staff, "csv")
+    assert row[name] == text
+    content = staff.post(URL, {"format": FORMATS["xlsx"]}).content
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        xml = "".join(archive.read(file).decode() for file in archive.namelist() if file.endswith(".xml"))
+    # Excel reads each _xHHHH_ as a character, once, from the left.
+    assert re.search(f">{re.escape(text.replace('_x', '_x005F_x'))}<", xml)
+
+
+def test_a_refused_export_leads_back_to_the_list_of_this_admin(staff, monkeypatch):
+    monkeypatch.setattr(export, "MAX_LISTED_ROWS", 0)
+    assert staff.get(f"{URL}?status=sent")["Location"] == f"{LIST}?status=sent"
