@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -55,7 +56,15 @@ def seen_by_operators() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """The flood guard counts in the cache."""
+    """The flood guard counts in the cache, unless it is unavailable (``tests.unusual``)."""
+    with suppress(ConnectionError):
+        cache.clear()
+
+
+@pytest.fixture
+def working_cache(settings: Any) -> None:
+    """Let the flood guard count, whatever the host's cache."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "working"}}
     cache.clear()
 
 

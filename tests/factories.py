@@ -3,23 +3,38 @@
 import uuid
 
 import factory
-from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from factory.django import DjangoModelFactory
 
 from credit_pathways import models
+
+#: Users of ``tests.unusual`` have a single field for their name, and no email address.
+IS_UNUSUAL = not hasattr(get_user_model(), "first_name")
+
+
+def name_fields(name):
+    """Return the fields of a user whose full name is ``name``."""
+    return {"full_name": name} if IS_UNUSUAL else {"first_name": name, "last_name": ""}
 
 
 class UserFactory(DjangoModelFactory):
     """A learner."""
 
     class Meta:
-        model = settings.AUTH_USER_MODEL
+        model = get_user_model()
 
     username = factory.Sequence("learner{}".format)
     email = factory.LazyAttribute(lambda user: f"{user.username}@learners.example")
     first_name = "Halima"
     last_name = factory.Sequence("Okafor {}".format)
+
+    @classmethod
+    def _adjust_kwargs(cls, **kwargs):
+        if IS_UNUSUAL:
+            kwargs["full_name"] = f"{kwargs.pop('first_name')} {kwargs.pop('last_name')}"
+            del kwargs["email"]
+        return kwargs
 
 
 class SiteFactory(DjangoModelFactory):

@@ -10,6 +10,7 @@ from credit_pathways import api
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.html import parse
+from tests.support.links import absolute_url
 from tests.support.record_source import FixedRecordSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,7 +63,7 @@ class TestCreditRequests:
     def test_a_record_on_another_site_is_linked_by_its_address(self, client, learner, settings):
         site = factories.SiteFactory(domain="other.example")
         row = factories.UserCreditPathwayFactory(user=learner, program=factories.ProgramFactory(site=site))
-        address = f"https://other.example/records/programs/{row.program.uuid.hex}/"
+        address = absolute_url("program_record", row.program.uuid, domain="other.example")
         for page in (self.URL, receipt(row)):
             assert parse(client.get(page)).hrefs[-1] == address
 
@@ -120,7 +121,7 @@ class TestReceipt:
         return read
 
     def test_what_it_says(self, details, client, row):
-        link = f"https://example.com/records/programs/shared/{ProgramCertRecord.objects.get().uuid.hex}/"
+        link = absolute_url("public_record", ProgramCertRecord.objects.get().uuid)
         assert details(created=datetime(2026, 6, 15, 15, tzinfo=UTC)) == {
             "Requested": "June 15, 2026, 3 p.m. (UTC)",
             "Learner": "Halima Khan",
@@ -181,7 +182,7 @@ class TestReceipt:
         api.revoke_record(user=learner, program=program)
         shared = api.share_record(user=learner, program=program)
         text = details()["Public link"]
-        assert shared.uuid.hex in text
+        assert absolute_url("public_record", shared.uuid) in text
         assert text.endswith("To give the institution this link, request credit again.")
         assert "stopped working" not in details(status="failed")["Public link"]
 
@@ -191,7 +192,7 @@ class TestReceipt:
         assert "again" not in parse(client.get(receipt(row))).text
 
     def test_a_learner_without_a_full_name(self, details, learner):
-        type(learner).objects.update(first_name="", last_name="")
+        type(learner).objects.update(**factories.name_fields(""))
         assert details()["Learner"] == "halima"
 
     def test_numbers_are_not_formatted(self, client, learner, settings):
@@ -204,7 +205,7 @@ class TestReceipt:
     def test_only_ones_own(self, client, row):
         theirs = factories.UserCreditPathwayFactory()
         for number in (theirs.pk, row.pk + 10**6, 2**63, "9" * 5000, "0"):
-            assert client.get(f"/records/credit-requests/{number}/").status_code == 404
+            assert client.get(f"{reverse('credit_pathways:credit_requests')}{number}/").status_code == 404
 
     def test_staff_have_no_access_either(self, admin_client, row):
         assert admin_client.get(receipt(row)).status_code == 404

@@ -35,7 +35,7 @@ def offer(client, program):
     def read():
         page = client.get(reverse("credit_pathways:program_record", args=[program.uuid])).content.decode()
         [dialog] = re.findall('<dialog id="cp-request".*?</dialog>', page, re.DOTALL)
-        record = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()["record"]
+        record = client.get(reverse("credit_pathways:api-records-detail", args=[program.uuid])).json()["record"]
         return re.sub('name="csrfmiddlewaretoken" value="[^"]+"', "", dialog), record["pathways"]
 
     return read

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from django.urls import reverse
 
 from credit_pathways import exports
 from credit_pathways.exports import COLUMNS, export_rows
@@ -77,7 +78,7 @@ def test_missing_program_is_an_empty_cell():
 def test_columns_have_the_names_of_the_api(client, learner):
     """An export may have more columns than the API has fields."""
     factories.UserCreditPathwayFactory(user=learner)
-    [row] = client.get("/records/api/v1/credit_requests/").json()["results"]
+    [row] = client.get(reverse("credit_pathways:api-credit-requests-list")).json()["results"]
     assert set(row) <= set(COLUMNS)
 
 

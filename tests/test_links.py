@@ -11,6 +11,7 @@ from django.utils import translation
 from credit_pathways import api, links
 from credit_pathways.models import ProgramCertRecord
 from tests import factories, urls
+from tests.support.links import absolute_url
 from tests.support.threads import run_together
 
 SHARED = ProgramCertRecord(uuid=uuid.UUID("4a1d6ef2-7a36-4b9c-9c39-0f9a1be0e0b1"))
@@ -18,7 +19,7 @@ SITE = Site(domain="credentials.example.com", name="Example")
 
 
 def test_links_use_the_sites_domain():
-    url = f"https://credentials.example.com/records/programs/shared/{SHARED.uuid.hex}/"
+    url = f"https://credentials.example.com{reverse('credit_pathways:index')}programs/shared/{SHARED.uuid.hex}/"
     assert links.public_record_url(SITE, SHARED) == url
     assert links.public_record_csv_url(SITE, SHARED) == f"{url}csv"
 
@@ -39,7 +40,9 @@ def test_links_start_with_the_configured_root(root, start, settings):
 def test_public_record_on_another_front_end(settings):
     settings.CREDIT_PATHWAYS_PUBLIC_RECORD_URL = "https://record.example.com/shared/{uuid}"
     assert links.public_record_url(SITE, SHARED) == f"https://record.example.com/shared/{SHARED.uuid.hex}"
-    assert links.public_record_csv_url(SITE, SHARED).startswith("https://credentials.example.com/records/")
+    assert links.public_record_csv_url(SITE, SHARED) == absolute_url(
+        "public_record_csv", SHARED.uuid, domain=SITE.domain
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_forged_host_header_is_ignored(client, program, pathway, relay, settings
     shared = client.post(reverse("credit_pathways:share", args=[program.uuid]), body, **post)
     client.post(reverse("credit_pathways:send", args=[program.uuid]), body, **post)
     [email] = relay.messages
-    assert shared.json()["url"].startswith("https://example.com/records/programs/shared/")
+    assert shared.json()["url"] == absolute_url("public_record", ProgramCertRecord.objects.get().uuid)
     assert shared.json()["url"] in email.get_body(("plain",)).get_content()
     assert "evil.example" not in email.as_string()
 
@@ -69,10 +72,13 @@ def test_a_domain_that_another_process_has_changed(client, program, pathway, rel
     assert Site.objects.get_current().domain == "example.com"
     Site.objects.update(domain="moved.example", name="Moved")
     body = {"username": "halima", "pathway_id": pathway.pk}
-    url = client.post(f"/records/programs/{program.uuid}/share", body, content_type="application/json").json()["url"]
-    client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
+    page, share, send = (
+        reverse(f"credit_pathways:{name}", args=[program.uuid]) for name in ("program_record", "share", "send")
+    )
+    url = client.post(share, body, content_type="application/json").json()["url"]
+    client.post(send, body, content_type="application/json")
     [email] = relay.messages
-    pages = [client.get(f"/records/programs/{program.uuid}/"), client.get(url.removeprefix("https://moved.example"))]
+    pages = [client.get(page), client.get(url.removeprefix("https://moved.example"))]
     for text in (url, str(email["From"]), email.as_string(), *(page.content.decode() for page in pages)):
         assert ("moved.example" in text, "example.com" in text) == (True, False)
 
@@ -83,7 +89,10 @@ def test_localized_urls_use_the_institutions_language(learner, program, pathway,
     settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE = "fr"
     with translation.override("es"):
         api.request_credit(user=learner, program=program, pathways=[pathway])
-    assert "https://example.com/fr/records/programs/shared/" in relay.messages[0].get_body(("plain",)).get_content()
+    with translation.override("fr"):
+        url = absolute_url("public_record", ProgramCertRecord.objects.get().uuid)
+    assert "/fr/records/programs/shared/" in url
+    assert url in relay.messages[0].get_body(("plain",)).get_content()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -93,7 +102,8 @@ def test_emails_use_the_programs_site(learner, relay):
     api.request_credit(user=learner, program=program, pathways=[pathway])
     [email] = relay.messages
     assert email["From"] == "no-reply@other.example"
-    assert "https://other.example/records/programs/shared/" in email.get_body(("plain",)).get_content()
+    url = absolute_url("public_record", ProgramCertRecord.objects.get().uuid, domain="other.example")
+    assert url in email.get_body(("plain",)).get_content()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -132,6 +132,7 @@ class TestSentIsTrue:
             [request] = api.request_credit(user=learner, program=program, pathways=[pathway])
         assert (request.status, statuses()) == ("sent", ["failed", "sent"])
 
+    @pytest.mark.usual_users
     def test_after_a_transaction_of_the_caller_by_email(self, learner, program, pathway, relay):
         """The response may be written already."""
         relay.replies[pathway.email] = "550 no such user"
@@ -348,7 +349,7 @@ class TestOneAttempt:
 
 def receivers_of(module: str) -> list[Any]:
     """Return all receivers of Django signals, in this process, that are defined in ``module`` or below it."""
-    signals = [found for found in gc.get_objects() if isinstance(found, Signal)]
+    signals = [found for found in gc.get_objects() if issubclass(type(found), Signal)]
     receivers = [entry[1] for signal in signals for entry in signal.receivers]
     functions = [found() if isinstance(found, weakref.ref) else found for found in receivers]
     return [found for found in functions if getattr(found, "__module__", "").startswith(module)]

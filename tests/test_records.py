@@ -180,11 +180,11 @@ class TestSiteConfiguration:
     @pytest.mark.django_db(transaction=True)
     def test_it_reaches_email_json_and_page(self, host_configuration, client, program, pathway, relay):
         body = {"username": "halima", "pathway_id": pathway.pk}
-        client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
+        client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
         assert relay.messages[0]["From"] == "host@example.com"
         assert "Host" in relay.messages[0].get_body(("plain",)).get_content()
-        data = client.get(f"/records/api/v1/program_records/{program.uuid}/").json()
+        data = client.get(reverse("credit_pathways:api-records-detail", args=[program.uuid])).json()
         assert data["records_help_url"] == "https://help.example.com"
         assert data["record"]["platform_name"] == "Host"
-        page = client.get(f"/records/programs/{program.uuid}/").content.decode()
+        page = client.get(reverse("credit_pathways:program_record", args=[program.uuid])).content.decode()
         assert 'href="https://help.example.com"' in page

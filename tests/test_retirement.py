@@ -7,19 +7,20 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from credit_pathways import api
 from credit_pathways.delivery import later, sending
 from credit_pathways.models import ImportedRow, ProgramCertRecord, UserCreditPathway
 from tests import factories
-from tests.support.links import open_link
+from tests.support.links import absolute_url, open_link
 from tests.support.outcomes import attempt
 from tests.support.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-URL = "/records/api/v1/retire_learner/"
+URL = reverse_lazy("credit_pathways:api-retire-learner")
 RETIRED = "The learner was retired"
 
 
@@ -31,6 +32,7 @@ def states():
     return list(UserCreditPathway.objects.order_by("pk").values_list("status", "failure_reason"))
 
 
+@pytest.mark.usual_users
 class TestInactiveAccount:
     @pytest.fixture(autouse=True)
     def _inactive(self, learner, request_row):
@@ -73,7 +75,7 @@ class TestInactiveAccount:
 
     def test_staff_see_why_it_cannot_be_delivered(self, log_in_staff, request_row, relay):
         client = log_in_staff("view_usercreditpathway", "deliver_usercreditpathway")
-        url = "/admin/credit_pathways/usercreditpathway/deliver-again/"
+        url = reverse("admin:credit_pathways_usercreditpathway_deliver_again")
         assert "account is inactive" in client.get(url, {"id": request_row.pk}).content.decode()
         page = client.post(url, {"id": request_row.pk}, follow=True)
         assert [str(message) for message in page.context["messages"]] == [
@@ -83,10 +85,11 @@ class TestInactiveAccount:
 
     def test_staff_see_that_its_link_does_not_work(self, admin_client, request_row):
         shared = ProgramCertRecord.objects.get()
-        for page in (f"usercreditpathway/{request_row.pk}", f"programcertrecord/{shared.pk}"):
-            content = admin_client.get(f"/admin/credit_pathways/{page}/change/").content.decode()
+        for row in (request_row, shared):
+            page = reverse(f"admin:credit_pathways_{row._meta.model_name}_change", args=[row.pk])
+            content = admin_client.get(page).content.decode()
             assert "The link does not work, because the learner&#x27;s account is inactive." in content
-            assert f"shared/{shared.uuid}" not in content
+            assert absolute_url("public_record", shared.uuid) not in content
 
 
 class TestRetireLearner:

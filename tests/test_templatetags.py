@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 from django.template import Context, Template
+from django.urls import reverse
 
 MANIFEST = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
 
@@ -26,7 +27,7 @@ def test_without_collectstatic_the_url_is_plain(settings, tmp_path):
 @pytest.mark.django_db
 def test_pages_work_without_collectstatic(settings, tmp_path, client):
     settings.STORAGES, settings.STATIC_ROOT = MANIFEST, tmp_path
-    assert client.get("/records/").status_code == 200
+    assert client.get(reverse("credit_pathways:index")).status_code == 200
 
 
 @pytest.fixture

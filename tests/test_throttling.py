@@ -66,7 +66,7 @@ def connection_count(server):
 
 
 @pytest.fixture
-def break_cache(settings, silent, learner, tmp_path):
+def break_cache(settings, silent, learner, tmp_path, working_cache):
     """Return a function that makes the cache unavailable in one way."""
     folder = tmp_path / "cache"
     backends = {
@@ -163,7 +163,7 @@ def test_a_cache_that_hangs_without_an_error_is_asked_once(
     assert (connection_count(silent), len(relay.messages)) == (2, 3)  # to read and to write
 
 
-def test_it_counts_again_when_the_cache_is_back(client, program, settings, break_cache):
+def test_it_counts_again_when_the_cache_is_back(client, program, settings, break_cache, working_cache):
     settings.CREDIT_PATHWAYS_REQUEST_RATE = "1/minute"
     working = settings.CACHES
     break_cache("refuses")
@@ -185,7 +185,7 @@ def test_an_invalid_rate_is_an_error_all_the_same(settings):
         RequestRateThrottle()
 
 
-def test_seconds_to_wait(rf, learner, settings):
+def test_seconds_to_wait(rf, learner, settings, working_cache):
     settings.CREDIT_PATHWAYS_REQUEST_RATE = "2/minute"
     request, throttle = rf.post("/"), RequestRateThrottle()
     request.user = learner

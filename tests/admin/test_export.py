@@ -8,8 +8,9 @@ from io import BytesIO
 import openpyxl
 import pytest
 from django.contrib.admin import site
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
+from django.urls import reverse_lazy
 
 from credit_pathways.admin import UserCreditPathwayAdmin, export
 from credit_pathways.exports import COLUMNS, export_rows
@@ -19,8 +20,8 @@ from tests.support.html import Page
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/admin/credit_pathways/usercreditpathway/"
-URL = f"{LIST}export/"
+LIST = reverse_lazy("admin:credit_pathways_usercreditpathway_changelist")
+URL = reverse_lazy("admin:credit_pathways_usercreditpathway_export")
 FORMATS = {"csv": "0", "xlsx": "1"}
 
 
@@ -147,7 +148,7 @@ def test_a_hosts_own_admin_with_other_rows_and_permissions(staff, program, pathw
             return request.user.is_superuser
 
     request = rf.post(URL, {"format": FORMATS["csv"]})
-    request.user = User.objects.get(is_staff=True)
+    request.user = get_user_model().objects.get(is_staff=True)
     with pytest.raises(PermissionDenied):
         HostAdmin(UserCreditPathway, site).export_view(request)
     request.user.is_superuser = True

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.urls import reverse
+from django.contrib.auth import get_user_model
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from credit_pathways.admin import learner_rows
 from credit_pathways.models import ProgramCertRecord, UserCreditPathway
 from tests import factories
 from tests.support.html import Page
+from tests.support.links import absolute_url
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +22,8 @@ def url(model, page, *args):
     return reverse(f"admin:credit_pathways_{model}_{page}", args=args)
 
 
-LIST = "/admin/credit_pathways/usercreditpathway/"
+LIST = reverse_lazy("admin:credit_pathways_usercreditpathway_changelist")
+USER = f"admin:{get_user_model()._meta.label_lower.replace('.', '_')}_change"
 
 
 def text_of(response):
@@ -122,8 +125,8 @@ class TestCreditRequests:
             content = admin_client.get(page).content.decode()
             for row, model in ((program, "program"), (pathway, "pathway")):
                 assert f'href="{url(model, "change", row.pk)}"' in content
-            assert f'href="{reverse("admin:auth_user_change", args=[learner.pk])}"' in content
-        assert f"/records/programs/shared/{shared.uuid.hex}/" in content
+            assert f'href="{reverse(USER, args=[learner.pk])}"' in content
+        assert absolute_url("public_record", shared.uuid) in content
 
     def test_the_public_link_is_for_this_learner_and_program(self, admin_client, request_row, program):
         ProgramCertRecord.objects.all().delete()
@@ -148,8 +151,10 @@ class TestCreditRequests:
 
     @pytest.mark.parametrize(
         ("word", "found"),
-        [("halima", 1), (" halima@home.example ", 1), ("Halima@HOME.example", 1), ("halim", 0), ("dario", 0)],
-    )
+        [("halima", 1), pytest.param(" halima@home.example ", 1, marks=pytest.mark.usual_users),
+          pytest.param("Halima@HOME.example", 1, marks=pytest.mark.usual_users), ("halim", 0), ("dario", 0),
+          ("dario@home.example", 0)],
+    )  # fmt: skip
     def test_search_by_username_or_email_address(self, word, found, admin_client, request_row):
         assert len(listed(admin_client, q=word)) == found
 
@@ -312,7 +317,7 @@ class TestSharedRecords:
     def test_public_link(self, admin_client, request_row):
         shared = ProgramCertRecord.objects.get()
         page = admin_client.get(url("programcertrecord", "change", shared.pk)).content.decode()
-        assert f'href="https://example.com/records/programs/shared/{shared.uuid.hex}/"' in page
+        assert f'href="{absolute_url("public_record", shared.uuid)}"' in page
 
 
 class TestCatalog:

@@ -4,6 +4,7 @@ import csv
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.urls import reverse_lazy
 from django.utils import timezone
 
 from credit_pathways.models import UserCreditPathway
@@ -13,8 +14,8 @@ from tests.support.html import Page
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/admin/credit_pathways/usercreditpathway/"
-URL = f"{LIST}report/"
+LIST = reverse_lazy("admin:credit_pathways_usercreditpathway_changelist")
+URL = reverse_lazy("admin:credit_pathways_usercreditpathway_report")
 
 
 @pytest.fixture

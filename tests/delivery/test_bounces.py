@@ -88,6 +88,7 @@ class TestRecordBounce:
         assert api.record_bounce(request_id=row.pk, reason=reason)
         assert UserCreditPathway.objects.get().bounce_reason == stored
 
+    @pytest.mark.usual_users
     def test_the_reason_does_not_name_the_learner(self, row):
         """A spam filter quotes the subject, or whom the reply would go to."""
         subject = f"'Credit request {row.pk} from Halima Khan: Statistics' (halima@home.example)"

@@ -13,6 +13,7 @@ from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.failures import TalkativeChannel
 from tests.support.html import Page
+from tests.support.links import absolute_url
 from tests.support.record_source import FixedRecordSource
 
 from .test_learner_emails import BOUNCED_AT, LEARNER, bounce, recipients
@@ -53,7 +54,7 @@ class TestWhatItSays:
         for part in (sentence, f"Request number: {number}", "Program: Statistics", "Pathway: Master of Science"):
             assert part in text
             assert part in html_page.text
-        receipt = f"https://example.com/records/credit-requests/{number}/"
+        receipt = absolute_url("credit_request", number)
         assert receipt in text.splitlines()
         assert html_page.hrefs == [receipt]
 
@@ -112,7 +113,7 @@ class TestWhatItSays:
         assert mail["From"] == "no-reply@other.example"
         assert mail["Message-ID"].endswith("@other.example>")
         for text in texts(mail):
-            assert f"https://other.example/records/credit-requests/{row.pk}/" in text
+            assert absolute_url("credit_request", row.pk, domain="other.example") in text
 
     def test_the_platforms_name_is_one_line(self, sent_row, relay, settings):
         settings.CREDIT_PATHWAYS_PLATFORM_NAME = "Example\n\u202eOnline"

@@ -11,6 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
 from django.db.models.signals import pre_save
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 from edx_ace.channel import ChannelMap
@@ -240,7 +241,9 @@ class TestWhatIsRecorded:
     @pytest.mark.parametrize(
         ("model", "values", "reason"),
         [
-            ("user", {"is_active": False}, "The learner's account is inactive"),
+            pytest.param(
+                "user", {"is_active": False}, "The learner's account is inactive", marks=pytest.mark.usual_users
+            ),
             ("user", {"username": NO_RECORD}, "The learner has no record in the program"),
             ("pathway", {"email": ""}, "The pathway has no email address"),
         ],
@@ -347,7 +350,7 @@ def test_a_failure_does_not_email_the_administrators(client, program, pathway, r
     settings.ADMINS = [("Admin", "admin@example.com")]
     relay.replies["RCPT"] = "550 no such user"
     body = {"username": "halima", "pathway_id": pathway.pk}
-    answer = client.post(f"/records/programs/{program.uuid}/send", body, content_type="application/json")
+    answer = client.post(reverse("credit_pathways:send", args=[program.uuid]), body, content_type="application/json")
     assert answer.status_code == 502
     assert not [record for record in caplog.records if record.name == "django.request"]
     assert (relay.messages, mail.outbox) == ([], [])

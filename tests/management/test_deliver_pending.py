@@ -174,6 +174,7 @@ def test_the_connection_to_the_database_of_the_record_source_dies(pending, relay
     assert (statuses(), len(relay.messages)) == (["failed", "sent", "sent"], len(requests) - 1)
 
 
+@pytest.mark.usual_users
 def test_emails_to_learners_are_not_lost_if_a_later_request_kills_the_command(pending, relay, settings, monkeypatch):
     settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "all"
     progress = FixedRecordSource.progress

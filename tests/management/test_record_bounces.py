@@ -101,6 +101,7 @@ def test_records_a_bounce(build, body, send, pipe, capsys, relay):
     assert err == ""
 
 
+@pytest.mark.usual_users
 def test_only_the_learner_is_told(send, pipe, relay, settings, learner):
     del settings.CREDIT_PATHWAYS_LEARNER_EMAILS
     row, mail = send()
@@ -216,6 +217,7 @@ def test_a_report_about_a_pending_request_is_read_again(send, pipe, capsys):
     assert f"credit request {row.pk}: still pending\n" in capsys.readouterr().err
 
 
+@pytest.mark.usual_users
 def test_learners_are_told_after_all_reports_were_read(send, save, relay, settings):
     settings.CREDIT_PATHWAYS_LEARNER_EMAILS = "failures"
     (_row, mail), (_other, last) = send(), send()

@@ -1,10 +1,15 @@
-"""Public links."""
+"""Links in emails, and public links."""
 
 from typing import Any
 from uuid import UUID
 
 from django.test import Client
 from django.urls import reverse
+
+
+def absolute_url(name: str, *args: Any, domain: str = "example.com") -> str:
+    """Return the address of a page of the app on a site."""
+    return f"https://{domain}{reverse(f'credit_pathways:{name}', args=args)}"
 
 
 def open_link(client: Client, uuid: UUID) -> list[int]:
