@@ -33,9 +33,21 @@ demo-celery: $(VENV)/demo-celery.stamp ## Start the demo with a Celery worker; C
 
 test: $(VENV)/test.stamp ## Install what the tests need and run them
 	$(BIN)/python -m pytest $(COVERAGE)
+	DJANGO_SETTINGS_MODULE=tests.unusual.settings $(BIN)/python -m pytest $(CONTRACT_TESTS)
 
 # Only in CI, because measuring coverage makes the run a third longer.
 COVERAGE = $(if $(CI),--cov --cov-report=term-missing:skip-covered)
+
+# The tests of the contract, which are run again in a host with unusual settings. Two count queries, and CSRF_USE_SESSIONS
+# adds those that save the session.
+CONTRACT_TESTS = -n 2 -m "not services and not benchmark and not usual_users" \
+	--deselect tests/admin/test_lists.py::TestCreditRequests::test_number_of_queries \
+	--deselect tests/admin/test_report.py::test_number_of_queries \
+	$(addprefix tests/,unusual admin management rest_api catalog/test_files.py catalog/test_sync.py \
+	delivery/test_bounces.py delivery/test_message.py delivery/test_sending.py test_api.py test_credit_requests.py \
+	test_earlier_requests.py test_exports.py test_hostile_text.py test_links.py test_malformed.py test_promises.py \
+	test_record_csv.py test_records.py test_reports.py test_rest_api.py test_retirement.py test_sanitize.py \
+	test_signals.py test_tasks.py test_templatetags.py test_throttling.py test_views.py)
 
 # Where the services are; the tests' brokers' addresses are in tests/services/conftest.py.
 TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres
