@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema_view
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.generics import ListAPIView
 from rest_framework.metadata import SimpleMetadata
@@ -38,6 +38,7 @@ from . import serializers
 from .filters import CreditRequestFilter
 from .pagination import CreditRequestPagination
 from .parsers import BoundedJSONParser
+from .schema import operation
 
 Status = UserCreditPathway.Status
 
@@ -108,12 +109,13 @@ class SendView(JSONActionView):
 
     serializer_class = serializers.SendSerializer
 
-    @extend_schema(
-        operation_id="send",
-        responses={
+    @operation(
+        {
             status.message.http_status: OpenApiResponse(serializers.SentSerializer, f"Recorded as {status}.")
             for status in Status
         },
+        errors=(400, 415, 429),
+        operation_id="send",
     )
     def post(self, request: Request, uuid: UUID) -> Response:
         """Record a credit request, send its email, and return whether it was sent."""
@@ -133,8 +135,10 @@ class SendView(JSONActionView):
 class ShareView(JSONActionView):
     """Share a program record."""
 
-    @extend_schema(
-        operation_id="share", responses={200: serializers.SharedSerializer, 201: serializers.SharedSerializer}
+    @operation(
+        {200: serializers.SharedSerializer, 201: serializers.SharedSerializer},
+        errors=(400, 415, 429),
+        operation_id="share",
     )
     def post(self, request: Request, uuid: UUID) -> Response:
         """Return the public link, with status 201 if it was created now and 200 if the record was already shared."""
@@ -155,7 +159,7 @@ def _share(record: ProgramRecord) -> ProgramCertRecord:
 class ProgramRecordListView(JSONView):
     """The learner's program records."""
 
-    @extend_schema(operation_id="program_records_list", responses=serializers.ProgramListSerializer)
+    @operation({200: serializers.ProgramListSerializer}, operation_id="program_records_list")
     def get(self, request: Request) -> Response:
         """Return the learner's program records."""
         self.check_username_parameter()
@@ -177,10 +181,11 @@ class ProgramRecordDetailView(JSONView):
     def get_permissions(self) -> Sequence[Any]:
         return [AllowAny()] if self.is_public else super().get_permissions()
 
-    @extend_schema(
+    @operation(
+        {200: serializers.ProgramRecordSerializer},
+        errors=(400,),
         operation_id="program_records_retrieve",
-        parameters=[serializers.RecordQuerySerializer],
-        responses=serializers.ProgramRecordSerializer,
+        parameters=(serializers.RecordQuerySerializer,),
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         """Return the record in the shape that the Learner Record front end expects."""
@@ -221,6 +226,11 @@ def _own_contents(record: ProgramRecord) -> dict[str, Any]:
     }
 
 
+@extend_schema_view(
+    get=operation(
+        {200: serializers.CreditRequestSerializer(many=True)}, errors=(400,), operation_id="credit_requests_list"
+    )
+)
 class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
     """The learner's own credit requests, or everyone's for staff with the permission to view them."""
 
@@ -252,7 +262,7 @@ class RetireLearnerView(JSONView):
 
     permission_classes = (IsAuthenticated, MayRetireLearners)
 
-    @extend_schema(operation_id="retire_learner", request=serializers.RetireSerializer, responses={204: None})
+    @operation({204: None}, errors=(400, 415), operation_id="retire_learner", request=serializers.RetireSerializer)
     def post(self, request: Request) -> Response:
         """Withdraw all of a learner's public links, and mark pending requests as failed."""
         serializer = serializers.RetireSerializer(data=request.data)
