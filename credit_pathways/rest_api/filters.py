@@ -7,6 +7,8 @@ import django_filters
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import FilterSet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import IntegerField
 
 from ..models import MAX_DATETIME, MAX_ID, MIN_DATETIME, Pathway, UserCreditPathway, UserCreditPathwayQuerySet
 from ..shortcuts import find_learner
@@ -27,8 +29,10 @@ class CreditRequestFilter(FilterSet):
     """Filters by program, pathway, institution, status, user, and when credit was requested."""
 
     program = django_filters.UUIDFilter(method="filter_program", label="uuid of the program")
-    pathway = django_filters.NumberFilter(
-        field_name="pathway_id", lookup_expr="exact", min_value=1, max_value=MAX_ID, decimal_places=0
+    pathway = extend_schema_field(IntegerField(min_value=1, max_value=MAX_ID))(
+        django_filters.NumberFilter(
+            field_name="pathway_id", lookup_expr="exact", min_value=1, max_value=MAX_ID, decimal_places=0
+        )
     )
     institution = django_filters.CharFilter(method="filter_institution", label="name of the institution")
     status = django_filters.ChoiceFilter(lookup_expr="exact", choices=UserCreditPathway.Status.choices)

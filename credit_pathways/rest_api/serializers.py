@@ -13,7 +13,10 @@ from ..records import CourseResult, ProgramRecord
 class ShareSerializer(serializers.Serializer[Any]):
     """The request body of ``share``."""
 
-    username = serializers.CharField(trim_whitespace=False, help_text="The username of the requesting user.")
+    # min_length is for the schema. A blank username is an error without it, too.
+    username = serializers.CharField(
+        min_length=1, trim_whitespace=False, help_text="The username of the requesting user."
+    )
 
 
 class SendSerializer(ShareSerializer):
@@ -25,7 +28,7 @@ class SendSerializer(ShareSerializer):
 class RetireSerializer(serializers.Serializer[Any]):
     """The request body of ``retire_learner``."""
 
-    username = serializers.CharField(trim_whitespace=False)
+    username = serializers.CharField(min_length=1, trim_whitespace=False)
 
 
 class SentSerializer(serializers.ModelSerializer[UserCreditPathway]):
@@ -160,6 +163,7 @@ class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
     institution = serializers.CharField(source="pathway.org_name")
     program = serializers.CharField(source="program.title", allow_null=True, default=None)
     program_uuid = serializers.UUIDField(source="program.uuid", allow_null=True, default=None)
+    sent_to = serializers.CharField(help_text="An email address, or empty if the email was never handed over.")
 
     class Meta:
         model = UserCreditPathway
