@@ -61,9 +61,10 @@ REQUEST_TESTS = -n 2 --deselect tests/test_promises.py::TestSentIsTrue $(addpref
 	management/test_deliver_pending.py admin/test_deliver_again.py catalog/test_concurrency.py \
 	in_credentials/test_import_conflicts.py)
 
-# The browser tests and the benchmarks use SQLite, so one run is enough.
+# The browser tests, the test of the API's schema and the benchmarks use SQLite, so one run is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
 	$(BIN)/python -m pytest -m benchmark
+	$(BIN)/python -m pytest -m services tests/services/test_schema.py
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) $(BIN)/python -m pytest -m "not browser and not benchmark"
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest -m "not browser and not benchmark"
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) TEST_ISOLATION_LEVEL="repeatable read" $(BIN)/python -m pytest $(REQUEST_TESTS)
