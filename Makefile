@@ -38,14 +38,15 @@ test: $(VENV)/test.stamp ## Install what the tests need and run them
 # Only in CI, because measuring coverage makes the run a third longer.
 COVERAGE = $(if $(CI),--cov --cov-report=term-missing:skip-covered)
 
-# The tests of the contract, which are run again in a host with unusual settings. Two count queries, and CSRF_USE_SESSIONS
+# The tests of the contract, which are run again in a host with unusual settings. Three count queries, and CSRF_USE_SESSIONS
 # adds those that save the session.
 CONTRACT_TESTS = -n 2 -m "not services and not benchmark and not usual_users" \
+	--deselect tests/admin/test_lists.py::TestCatalog::test_number_of_queries \
 	--deselect tests/admin/test_lists.py::TestCreditRequests::test_number_of_queries \
 	--deselect tests/admin/test_report.py::test_number_of_queries \
 	$(addprefix tests/,unusual admin management rest_api catalog/test_files.py catalog/test_sync.py \
 	delivery/test_bounces.py delivery/test_message.py delivery/test_sending.py test_api.py test_credit_requests.py \
-	test_earlier_requests.py test_exports.py test_hostile_text.py test_links.py test_malformed.py test_promises.py \
+	test_any_text.py test_earlier_requests.py test_exports.py test_hostile_text.py test_links.py test_malformed.py test_names.py test_promises.py \
 	test_record_csv.py test_records.py test_reports.py test_rest_api.py test_retirement.py test_sanitize.py \
 	test_signals.py test_tasks.py test_templatetags.py test_throttling.py test_views.py)
 
@@ -61,6 +62,11 @@ REQUEST_TESTS = -n 2 --deselect tests/test_promises.py::TestSentIsTrue $(addpref
 	management/test_deliver_pending.py admin/test_deliver_again.py catalog/test_concurrency.py \
 	in_credentials/test_import_conflicts.py)
 
+# The tests of text, of the catalog, the API, the admin and the pages, on a database that cannot store all text.
+CHARSET_TESTS = -m "not services and not browser and not benchmark" $(addprefix tests/,admin catalog rest_api \
+	management delivery/test_bounces.py test_any_text.py test_api.py test_credit_requests.py test_hostile_text.py test_malformed.py \
+	test_names.py test_record_csv.py test_rest_api.py test_retirement.py test_views.py)
+
 # The browser tests, the test of the API's schema and the benchmarks use SQLite, so one run is enough.
 test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and MariaDB, with Redis and RabbitMQ
 	$(BIN)/python -m pytest -m benchmark
@@ -69,6 +75,7 @@ test-all: $(VENV)/services.stamp test ## All tests, on SQLite, PostgreSQL and Ma
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) $(BIN)/python -m pytest -m "not browser and not benchmark"
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) TEST_ISOLATION_LEVEL="repeatable read" $(BIN)/python -m pytest $(REQUEST_TESTS)
 	TEST_DATABASE_URL=$(TEST_POSTGRESQL_URL) TEST_ISOLATION_LEVEL=serializable $(BIN)/python -m pytest $(REQUEST_TESTS)
+	TEST_DATABASE_URL=$(TEST_MARIADB_URL) TEST_CHARSET=utf8mb3 $(BIN)/python -m pytest -n 2 $(CHARSET_TESTS)
 	TEST_DATABASE_URL=$(TEST_MARIADB_URL) TEST_ISOLATION_LEVEL="repeatable read" $(BIN)/python -m pytest $(REQUEST_TESTS)
 
 bench: $(VENV)/test.stamp ## Measure what people wait for, on SQLite

@@ -89,7 +89,7 @@ class TestLookups:
     def test_retiring(self, text, log_in_staff):
         client = log_in_staff("retire_learner")
         body = json.dumps({"username": text})
-        response = client.post("/records/api/v1/retire_learner/", body, content_type="application/json")
+        response = client.post(reverse("credit_pathways:api-retire-learner"), body, content_type="application/json")
         assert response.status_code == (400 if text == "\ud800" else 404)
 
     @pytest.mark.parametrize("model", ["program", "pathway", "programcertrecord", "usercreditpathway"])
@@ -100,7 +100,7 @@ class TestLookups:
         assert list(response.context["cl"].result_list) == []
         filtered = admin_client.get(url(model, "changelist"), {"status__exact": query}, follow=True)
         assert filtered.status_code == (200 if model in {"program", "pathway"} else 400)
-        assert admin_client.get("/admin/autocomplete/", {"term": query, **PROGRAM_FIELD}).status_code == 200
+        assert admin_client.get(reverse("admin:autocomplete"), {"term": query, **PROGRAM_FIELD}).status_code == 200
 
     def test_the_rest_of_a_transaction_is_possible(self, text, learner):
         """In a test, there is always one."""

@@ -44,8 +44,8 @@ def test_visible(text):
 def names(client, learner, program, pathway, relay):
     """Return a function that returns the learner's name in each place where an institution or the learner sees it."""
 
-    def read(first_name, last_name=""):
-        learner.first_name, learner.last_name = first_name, last_name
+    def read(name):
+        vars(learner).update(factories.name_fields(name))
         learner.save()
         [row] = api.request_credit(user=learner, program=program, pathways=[pathway])
         shared = ProgramCertRecord.objects.get()

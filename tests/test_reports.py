@@ -144,11 +144,15 @@ def database_without_zones(request, monkeypatch):
     """
     if connection.vendor == "postgresql":
         pytest.skip("PostgreSQL can always convert times")
-    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", request.param)
-    monkeypatch.setattr(connection.features, "has_zoneinfo_database", False)
-    for name in ("timezone", "timezone_name"):
-        vars(connection).pop(name, None)
-    yield
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "TIME_ZONE", request.param)
+        patch.setattr(connection.features, "has_zoneinfo_database", False)
+        _forget_zone()
+        yield
+    _forget_zone()
+
+
+def _forget_zone():
     for name in ("timezone", "timezone_name"):
         vars(connection).pop(name, None)
 

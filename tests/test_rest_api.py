@@ -181,6 +181,7 @@ class OpaqueKey:
 
 
 class TestProgramRecords:
+    @pytest.mark.usefixtures("working_cache")
     def test_a_cache_of_the_whole_site_keeps_no_json(self, client, program, request_row, settings):
         settings.MIDDLEWARE = [
             "django.middleware.cache.UpdateCacheMiddleware",

@@ -38,10 +38,10 @@ def without_ours(settings, tmp_path):
 
 
 def test_admin_pages_work_without_collectstatic(without_ours, admin_client, request_row):
-    requests = "/admin/credit_pathways/usercreditpathway/"
+    requests = reverse("admin:credit_pathways_usercreditpathway_changelist")
     pages = ["", "export/", "report/", f"deliver-again/?id={request_row.pk}", f"{request_row.pk}/change/"]
-    pathway = f"/admin/credit_pathways/pathway/{request_row.pathway_id}/change/"
+    pathway = reverse("admin:credit_pathways_pathway_change", args=[request_row.pathway_id])
     for page in (*(f"{requests}{page}" for page in pages), pathway):
         response = admin_client.get(page)
         assert response.status_code == 200, page
-    assert "/static/credit_pathways/admin/admin.css" in admin_client.get(requests).content.decode()
+    assert "/credit_pathways/admin/admin.css" in admin_client.get(requests).content.decode()

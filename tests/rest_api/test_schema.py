@@ -1,10 +1,11 @@
 """Responses in the OpenAPI schema that schemathesis does not get from the demo (``tests/services/test_schema.py``)."""
 
+from django.urls import reverse_lazy
 from rest_framework.authentication import BasicAuthentication
 
 from credit_pathways.rest_api.views import ProgramRecordListView
 
-RECORDS = "/records/api/v1/program_records/"
+RECORDS = reverse_lazy("credit_pathways:api-records-list")
 
 
 def test_only_json_is_acceptable(client):
