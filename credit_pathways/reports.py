@@ -24,7 +24,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Coalesce, FirstValue, RowNumber, TruncMonth
+from django.db.models.functions import Cast, Coalesce, FirstValue, RowNumber, TruncMonth
 from django.db.models.sql.constants import LOUTER
 from django_cte import CTE, with_cte
 
@@ -128,9 +128,11 @@ def _month() -> Any:
         return TruncMonth("created", tzinfo=UTC)
     # MySQL and MariaDB without their time zone tables cannot convert times, but they can compare them.
     limits = requests.aggregate(first=Min("created"), last=Max("created"))
-    months = _months(limits["first"], limits["last"]) if limits["first"] else []
-    starts = {month: datetime.combine(month, time(), UTC) for month in reversed(months)}
-    cases = [When(created__gte=start, then=Value(month)) for month, start in starts.items()]
+    days = [limit.astimezone(UTC) for limit in limits.values() if limit]
+    starts = {month: datetime.combine(month, time(), UTC) for month in reversed(_months(*days) if days else [])}
+    # Cast, because a parameter of the query would come back as text.
+    dates = {month: Cast(Value(month.isoformat()), DateField()) for month in starts}
+    cases = [When(created__gte=start, then=dates[month]) for month, start in starts.items()]
     return Case(*cases, output_field=DateField())
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from credit_pathways.models import UserCreditPathway
 from credit_pathways.reports import GROUPINGS, count_bounces, count_requests
@@ -23,7 +23,7 @@ KEYS = {
     "pathway": lambda row: row.pathway_id,
     "institution": lambda row: row.pathway.org_name,
     "status": lambda row: row.status,
-    "month": lambda row: date(row.created.year, row.created.month, 1),
+    "month": lambda row: row.created.astimezone(UTC).date().replace(day=1),
 }
 
 
@@ -154,7 +154,7 @@ def database_without_zones(request, monkeypatch):
 
 def _forget_zone():
     for name in ("timezone", "timezone_name"):
-        vars(connection).pop(name, None)
+        vars(connections["default"]).pop(name, None)
 
 
 @pytest.mark.parametrize("limits", RANGES, ids=str)
