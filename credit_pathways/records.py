@@ -50,9 +50,9 @@ class CourseResult:
     def __post_init__(self) -> None:
         for name in ("name", "school", "course_id", "letter_grade"):
             object.__setattr__(self, name, _text(getattr(self, name)))
-        _replace(self, "attempts", _is_count)
-        _replace(self, "percent_grade", _is_fraction)
-        _replace(self, "issue_date", _is_moment)
+        _replace_invalid(self, "attempts", _is_count)
+        _replace_invalid(self, "percent_grade", _is_fraction)
+        _replace_invalid(self, "issue_date", _is_moment)
 
     @property
     def rounded_percent(self) -> int | None:
@@ -73,11 +73,11 @@ class Progress:
     last_updated: datetime | None
 
     def __post_init__(self) -> None:
-        _replace(self, "last_updated", _is_moment)
+        _replace_invalid(self, "last_updated", _is_moment)
         object.__setattr__(self, "completed", bool(self.completed))
 
 
-def _replace(result: CourseResult | Progress, name: str, is_valid: Callable[[Any], bool]) -> None:
+def _replace_invalid(result: CourseResult | Progress, name: str, is_valid: Callable[[Any], bool]) -> None:
     value = getattr(result, name)
     if value is not None and not is_valid(value):
         _log_invalid(type(result).__name__, name, str(value))
