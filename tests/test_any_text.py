@@ -61,6 +61,14 @@ class TestSynchronization:
         assert titles == ({"A 🚀", "C"} if HAS_EMOJIS else {"A", "C"})
         assert (programs[0]["uuid"] in problems) is not HAS_EMOJIS
 
+    def test_the_links_of_a_pathway_that_the_database_rejects_are_left_as_they_are(self, tmp_path, capsys):
+        program = program_item()
+        pathway = pathway_item(program)
+        self.sync(tmp_path, capsys, [program], [pathway])
+        pathway.update(name="Master 🚀", programs=[])
+        self.sync(tmp_path, capsys, [program], [pathway])
+        assert Pathway.objects.get().programs.count() == (0 if HAS_EMOJIS else 1)
+
     @pytest.mark.parametrize("item", [{"title": "\u3164"}, {"title": "a\ud800"}])
     def test_text_that_shows_nothing_or_is_not_unicode(self, item, tmp_path, capsys):
         problems = self.sync(tmp_path, capsys, [program_item(), program_item(**item)])

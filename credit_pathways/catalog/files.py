@@ -20,7 +20,7 @@ OPTION = (
 def read_catalog(file: Path | str, site: Site) -> Catalog:
     """Return the catalog in ``file``, which is the same for every site."""
     try:
-        data = json.loads(Path(file).read_text(encoding="utf-8"))
+        data = json.loads(Path(file).read_text(encoding="utf-8-sig"))
         return Catalog(*(_items(data[name]) for name in Catalog._fields))
     except OSError as error:
         raise CatalogError(f"{file} cannot be read: {error.strerror}.") from error

@@ -96,6 +96,8 @@ class SyncResult:
     problems: list[str] = field(default_factory=list)
     #: How many of the changes retire a row.
     retired: int = 0
+    #: The items that the database rejects.
+    rejected: frozenset[UUID] = frozenset()
 
     def __add__(self, other: SyncResult) -> SyncResult:
         return SyncResult(
@@ -103,6 +105,7 @@ class SyncResult:
             self.skipped + other.skipped,
             self.problems + other.problems,
             self.retired + other.retired,
+            self.rejected | other.rejected,
         )
 
 
@@ -112,8 +115,8 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
 
     Everything happens in one transaction, which a dry run rolls back. Nothing is deleted, because credit requests
     reference it. Only rows with ``is_synced`` are changed: a valid item whose row has the flag cleared is reported and
-    skipped (ADR 0019). An invalid item is reported as a problem, and its row, if it exists, is left as it is. If
-    nothing has changed, the number of queries does not depend on the number of items.
+    skipped (ADR 0019). An invalid item, or one that the database rejects, is reported as a problem, and its row, if it
+    exists, is left as it is. If nothing has changed, the number of queries does not depend on the number of items.
 
     Raises:
         CatalogError: nothing was changed, because no program has a uuid, so all would be retired.
@@ -132,7 +135,8 @@ def synchronize(*, site: Site, programs: Iterable[Any], pathways: Iterable[Any],
         # In the order in which a credit request locks them: MySQL and MariaDB lock what a new row references.
         pathway_result = _sync_rows(Pathway, site, pathway_items)
         program_result = _sync_rows(Program, site, program_items)
-        link_result = _sync_links(site, pathway_items)
+        accepted = {uuid: item for uuid, item in pathway_items.items() if uuid not in pathway_result.rejected}
+        link_result = _sync_links(site, accepted)
         transaction.set_rollback(dry_run, using=alias())
         return SyncResult(problems=problems) + program_result + pathway_result + link_result
 
@@ -198,6 +202,7 @@ def _sync_rows(model: Any, site: Site, items: Items) -> SyncResult:
         skipped=[f"{kind} {row.uuid} skipped, because it is managed in the admin: {row}" for row in skipped],
         problems=[f"{kind} {uuid}: the database rejected it: {error}" for uuid, error in rejected.items()],
         retired=sum(map(_is_retirement, changes.values())),
+        rejected=frozenset(rejected),
     )
 
 
