@@ -24,9 +24,6 @@ TIMEOUT = (5, 60)
 #: Items requested per page.
 PAGE_SIZE = 100
 
-#: What a malformed page or token raises, in addition to HTTP errors.
-MALFORMED_RESPONSE_ERRORS = (ValueError, TypeError, AttributeError, RecursionError, OverflowError)
-
 
 class _Page(NamedTuple):
     items: list[Any]
@@ -80,14 +77,12 @@ def _client() -> Any:
 
 
 def _get_page(client: Any, url: str) -> _Page:
-    import requests  # installed with the client
-
     try:
         response = client.get(url, timeout=TIMEOUT)
         response.raise_for_status()
         data = response.json()
         page = _Page(data.get("results"), data.get("count"), urlsplit(data.get("next") or "").query)
-    except (*MALFORMED_RESPONSE_ERRORS, requests.RequestException) as error:
+    except Exception as error:  # of HTTP, of a malformed page or token, or of the cache in which the client keeps it
         raise CatalogError(f"{url}: {str(error) or type(error).__name__}") from error
     if not isinstance(page.items, list) or (data.get("next") and not page.next_query):
         raise CatalogError(f"{url}: not a page of Discovery's API")

@@ -128,6 +128,13 @@ def test_a_malformed_token(service):
         sync(service)
 
 
+def test_an_unavailable_cache(service, settings):
+    """In which the client keeps its token."""
+    settings.CACHES = {"default": {"BACKEND": "tests.unusual.cache.UnavailableCache"}}
+    with pytest.raises(CommandError, match=r"Nothing was changed.*the cache is unavailable"):
+        sync(service)
+
+
 def test_requests_have_a_timeout():
     assert all(seconds > 0 for seconds in discovery.TIMEOUT)
 
