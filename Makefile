@@ -48,7 +48,7 @@ CONTRACT_TESTS = -n 2 -m "not services and not benchmark and not usual_users" \
 	delivery/test_bounces.py delivery/test_message.py delivery/test_sending.py test_api.py test_credit_requests.py \
 	test_any_text.py test_earlier_requests.py test_exports.py test_hostile_text.py test_links.py test_malformed.py test_names.py test_promises.py \
 	test_record_csv.py test_records.py test_reports.py test_rest_api.py test_retirement.py test_sanitize.py \
-	test_signals.py test_tasks.py test_templatetags.py test_throttling.py test_views.py)
+	test_signals.py test_tasks.py test_templatetags.py test_throttling.py test_users.py test_views.py)
 
 # Where the services are; the tests' brokers' addresses are in tests/services/conftest.py.
 TEST_POSTGRESQL_URL ?= postgres://postgres@127.0.0.1:5432/postgres

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sites.models import Site
-from django.urls import get_script_prefix, reverse, set_script_prefix
+from django.urls import NoReverseMatch, get_script_prefix, reverse, set_script_prefix
 from django.utils import translation
 from django.utils.translation import get_supported_language_variant
 
@@ -18,8 +19,16 @@ from .models import Program, ProgramCertRecord, UserCreditPathway
 def _absolute_url(site: Site, name: str, *, language: str | None = None, **kwargs: UUID | int) -> str:
     """Return the same URL in every process and thread. ``language``, by default the current one, may be part of it."""
     with _no_script_name(), translation.override(_host_language(language or translation.get_language())):
-        path = reverse(f"credit_pathways:{name}", kwargs=kwargs)
+        path = _path(f"credit_pathways:{name}", kwargs)
     return conf.link_root().rstrip("/").replace("{domain}", site.domain) + path
+
+
+def _path(name: str, kwargs: Any) -> str:
+    """Return the path in ``ROOT_URLCONF``, because only requests can have another URLconf (``request.urlconf``)."""
+    try:
+        return reverse(name, settings.ROOT_URLCONF, kwargs=kwargs)
+    except NoReverseMatch:
+        return reverse(name, kwargs=kwargs)
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class Progress:
     def __post_init__(self) -> None:
         _replace_invalid(self, "last_updated", _is_moment)
         object.__setattr__(self, "completed", bool(self.completed))
+        object.__setattr__(self, "courses", tuple(self.courses or ()))
 
 
 def _replace_invalid(result: CourseResult | Progress, name: str, is_valid: Callable[[Any], bool]) -> None:
@@ -166,7 +167,7 @@ def site_configuration(site: Site) -> SiteConfiguration:
     host = record_source().site_configuration(site)
     names = (conf.platform_name(), host.platform_name, site.name)
     return SiteConfiguration(
-        platform_name=next((name for name in names if not is_invisible(str(name))), site.domain),
+        platform_name=next((name for name in names if not is_invisible(str(name or ""))), site.domain),
         from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
         records_help_url=host.records_help_url,
     )
@@ -236,7 +237,7 @@ def public_record(*, uuid: UUID, site: Site) -> ProgramRecord | None:
     """Return the program record that the public link ``uuid`` opens on ``site``, or ``None`` if the link is dead."""
     shared_records = database.primary(ProgramCertRecord.objects.open()).select_related("user", "program__site")
     shared_record = next(iter(shared_records.filter(uuid=uuid, program__site=site.pk)), None)
-    if shared_record is None:
+    if shared_record is None or not shared_record.user.is_active:
         return None
     user, program = shared_record.user, shared_record.program
     progress = record_source().progress(user, program)

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
@@ -12,6 +13,7 @@ from . import database
 from .models import Program
 from .records import ProgramRecord, program_record, public_record
 from .users import Learner
+from .users import username as user_name
 
 
 def get_site_or_404(request: HttpRequest) -> Site:
@@ -71,5 +73,9 @@ def find_learner(username: str) -> Learner | None:
     It is compared here, because some database collations ignore case, accents and trailing spaces.
     """
     model = get_user_model()
-    users = database.matching(database.primary(model._default_manager.filter(**{model.USERNAME_FIELD: username})))
-    return next((user for user in users if user.get_username() == username), None)
+    try:
+        # Not the default manager, which may leave out inactive accounts.
+        users = database.primary(model._base_manager.filter(**{model.USERNAME_FIELD: username}))
+    except (ValueError, ValidationError):  # not a number or a UUID, which this host uses
+        return None
+    return next((user for user in database.matching(users) if user_name(user) == username), None)

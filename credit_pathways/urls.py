@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
@@ -42,7 +43,7 @@ urlpatterns = [
     path(f"{PROGRAM}share", rest_views.ShareView.as_view(), name="share"),
     path(SHARED, views.PublicRecordView.as_view(), name="public_record"),
     # The link that the Learner Record front end lets learners copy.
-    path(SHARED.rstrip("/"), RedirectView.as_view(pattern_name="credit_pathways:public_record")),
+    path(SHARED.rstrip("/"), login_not_required(RedirectView.as_view(pattern_name="credit_pathways:public_record"))),
     path(f"{SHARED}csv", views.PublicRecordCsvView.as_view(), name="public_record_csv"),
     path(RECORDS, rest_views.ProgramRecordListView.as_view(), name="api-records-list"),
     path(f"{RECORDS}{UUID_PATH}", rest_views.ProgramRecordDetailView.as_view(), name="api-records-detail"),

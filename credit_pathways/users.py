@@ -12,8 +12,8 @@ Learner: TypeAlias = Any
 
 
 def has_field(model: type[Model], name: str) -> bool:
-    """Return whether ``model`` has this field."""
-    return name in {field.name for field in model._meta.get_fields()}
+    """Return whether ``model`` has a column of its own for this field."""
+    return name in {field.name for field in model._meta.concrete_fields if not field.is_relation}
 
 
 def active_users() -> QuerySet[Any]:
@@ -22,9 +22,20 @@ def active_users() -> QuerySet[Any]:
     return users.filter(is_active=True) if has_field(users.model, "is_active") else users.all()
 
 
+def has_permission(user: Learner, name: str) -> bool:
+    """Return whether the user has one of the app's permissions: never, if the host's users have none."""
+    return hasattr(user, "has_perm") and user.has_perm(f"credit_pathways.{name}")
+
+
+def username(user: Learner) -> str:
+    """Return the username, which some hosts store as a number or a UUID."""
+    return str(user.get_username())
+
+
 def email_address(user: Learner) -> str:
     """Return the learner's address, unchecked; empty if unknown."""
-    return getattr(user, user.get_email_field_name(), "") or ""
+    address = getattr(user, user.get_email_field_name(), "")
+    return address if isinstance(address, str) else ""
 
 
 def full_name(user: Learner) -> str:
@@ -39,5 +50,5 @@ def display_name(user: Learner) -> str:
 
     Empty if the username is an email address, which no public page may show (ADR 0010).
     """
-    username = user.get_username()
-    return full_name(user) or ("" if "@" in username or is_invisible(username) else username)
+    name = username(user)
+    return full_name(user) or ("" if "@" in name or is_invisible(name) else name)

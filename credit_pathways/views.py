@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
@@ -162,7 +163,8 @@ def _messages_with_requests(request: HttpRequest) -> list[Any]:
     return shown
 
 
-@method_decorator(non_atomic_requests, name="dispatch")
+# It redirects to the login itself, also where LoginRequiredMiddleware would.
+@method_decorator([login_not_required, non_atomic_requests], name="dispatch")
 class LearnerActionView(LoginRequiredMixin, View):
     """A form on the Program Record page, to which it redirects with messages."""
 
@@ -278,7 +280,7 @@ class RevokeView(LearnerActionView):
         return self.redirect_to_page()
 
 
-@method_decorator(unlisted_and_uncached, name="dispatch")
+@method_decorator([login_not_required, unlisted_and_uncached], name="dispatch")
 class PublicLinkView(View):
     """A view for anyone with the public link. A dead link gets a page that says what to do."""
 

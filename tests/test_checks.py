@@ -10,9 +10,11 @@ from babel.messages.mofile import write_mo
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sites.models import Site
 from django.core import checks
+from django.core.mail.backends.smtp import EmailBackend
 from django.core.management import call_command
 
 from credit_pathways.checks.services import check_cache_timeout
+from credit_pathways.checks.settings import EMAIL_SUBJECT
 
 
 class SourceWithoutLanguages:
@@ -23,6 +25,10 @@ class SourceWithoutLanguages:
 
 class HostsMessageMiddleware(MessageMiddleware):
     """Hosts may change Django's middleware."""
+
+
+class HostsEmailBackend(EmailBackend):
+    """Hosts may change Django's backend."""
 
 
 CELERY = {"CREDIT_PATHWAYS_DELIVERY": "celery"}
@@ -45,7 +51,22 @@ INVALID = [
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": "-1/minute"}),
     ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": ["https"]}),
     ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": "https://{host}"}),
+    *(
+        ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": root})
+        for root in (
+            "https://",
+            "https://{domain}?a=b",
+            "https:// {domain}",
+            "http:///x",
+            "https://{domain}#x",
+            "https://[",
+        )
+    ),
     ("E015", {"CREDIT_PATHWAYS_RECORDS_URL": "record.example.com"}),
+    ("E015", {"CREDIT_PATHWAYS_RECORDS_URL": "https://"}),
+    ("E001", {"CREDIT_PATHWAYS_RECORD_SOURCE": "credit_pathways.records.RecordSource"}),
+    ("W006", {"USE_I18N": False, "CREDIT_PATHWAYS_EMAIL_LANGUAGE": "es"}),
+    ("W009", {"ROOT_URLCONF": "django.contrib.auth.urls"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": 5}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": 5}),
     ("W001", {"ACE_ENABLED_CHANNELS": None}),
@@ -87,6 +108,8 @@ VALID = [
     {"CREDIT_PATHWAYS_REQUEST_RATE": "1/day"},
     {"CREDIT_PATHWAYS_LINK_ROOT": "http://{domain}/credentials"},
     {"CREDIT_PATHWAYS_LINK_ROOT": "https://credentials.example.com"},
+    {"CREDIT_PATHWAYS_LINK_ROOT": "HTTP://credentials:18150"},
+    {"CREDIT_PATHWAYS_RECORDS_URL": "", "CREDIT_PATHWAYS_PUBLIC_RECORD_URL": ""},
     {"CREDIT_PATHWAYS_RECORDS_URL": "https://record.example.com/"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "all"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "none"},
@@ -108,6 +131,7 @@ DEPLOYMENTS = [
     (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
     (["W002"], {**CELERY, "EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": None}),
     (["W002"], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 15.5}),
+    (["W002"], {"EMAIL_BACKEND": "tests.test_checks.HostsEmailBackend", "EMAIL_TIMEOUT": None}),
     ([], {**CELERY, "EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 60}),
     ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": 15}),
     ([], {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": "60"}),
@@ -314,7 +338,7 @@ def test_w006_a_host_can_add_a_catalog(settings, tmp_path):
     folder = tmp_path / "de/LC_MESSAGES"
     folder.mkdir(parents=True)
     catalog = Catalog("de")
-    catalog.add("credit request", "Anrechnungsantrag")
+    catalog.add(EMAIL_SUBJECT, "Antrag %(request_number)s von %(learner_name)s: %(program_title)s")
     with (folder / "django.mo").open("wb") as file:
         write_mo(file, catalog)
     settings.CREDIT_PATHWAYS_EMAIL_LANGUAGE, settings.LOCALE_PATHS = "de", [tmp_path]
@@ -332,6 +356,11 @@ def test_w006_a_host_can_add_a_catalog(settings, tmp_path):
         ("", ["W007"]),
         ("[", ["W007"]),
         ("records.example.org:port", ["W007"]),
+        *(
+            (domain, ["W007"])
+            for domain in (".example.org", "records..example.org", f"{'x' * 64}.org", "*.example.org")
+        ),
+        *((domain, ["W007"]) for domain in ("example.org,", "<b>x", "example.org\u200b", "example.org:123456")),
         ("records.example.org", []),
         ("localhost:8000", []),
         ("[::1]:8000", []),
@@ -346,7 +375,16 @@ def test_w007_domain_of_a_site(domain, ids):
 
 
 @pytest.mark.django_db
-def test_w008_example_domain_in_production():
+def test_domains_that_no_link_contains(settings):
+    settings.CREDIT_PATHWAYS_LINK_ROOT = "https://credentials.example.org"
+    Site.objects.update(domain="https://example.com")
+    assert check_ids(databases=["default"], deploy=True) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("domain", ["example.com", "EXAMPLE.com:443"])
+def test_w008_example_domain_in_production(domain):
+    Site.objects.update(domain=domain)
     assert check_ids(databases=["default"]) == []
     assert check_ids(databases=["default"], deploy=True) == ["W008"]
     Site.objects.update(domain="records.example.org")

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.sites.models import Site
-from django.urls import clear_script_prefix, reverse, set_script_prefix
+from django.urls import clear_script_prefix, include, path, reverse, set_script_prefix
 
 from credit_pathways import api, links
 from credit_pathways.models import ProgramCertRecord
@@ -61,6 +61,26 @@ def test_reversing_a_link_keeps_the_prefix_of_the_request():
         assert reverse("credit_pathways:index") == "/mounted/records/"
     finally:
         clear_script_prefix()
+
+
+def other_urlconf(get_response):
+    """Middleware of hosts that choose the URLs by subdomain or tenant."""
+
+    def middleware(request):
+        request.urlconf = (path("learner/records/", include("credit_pathways.urls")),)
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.mark.django_db(transaction=True)
+def test_links_do_not_depend_on_the_urlconf_of_the_request(client, learner, program, pathway, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.test_link_roots.other_urlconf"]
+    url = client.post(
+        f"/learner/records/programs/{program.uuid}/share", {"username": "halima"}, content_type="application/json"
+    ).json()["url"]
+    assert url == links.public_record_url(program.site, ProgramCertRecord.objects.get())
+    assert url.startswith("https://example.com/records/")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -112,6 +112,11 @@ class TestInvalidValues:
         assert {name: getattr(result, name) for name in values} == {**values, "course_id": "7"}
         assert not caplog.records
 
+    def test_courses_that_can_be_read_once(self):
+        progress = Progress(False, (course for course in (EARNED, NOT_EARNED)), None)
+        assert [*progress.courses, *progress.courses] == [EARNED, NOT_EARNED] * 2
+        assert Progress(None, None, None) == Progress(False, (), None)
+
     def test_every_field_but_the_name_has_a_default(self):
         assert CourseResult("Algebra") == CourseResult("Algebra", "", "", None, None, "", None)
 
@@ -170,6 +175,14 @@ class TestSiteConfiguration:
     @pytest.mark.django_db
     def test_the_record_sources(self, record, host_configuration):
         assert record.site_configuration == self.HOSTS
+
+    @pytest.mark.django_db
+    def test_no_platform_name(self, record, monkeypatch, settings):
+        monkeypatch.setattr(
+            FixedRecordSource, "site_configuration", lambda *_arguments: SiteConfiguration(platform_name=None)
+        )
+        settings.CREDIT_PATHWAYS_PLATFORM_NAME = None
+        assert record.site_configuration.platform_name == "example.com"
 
     @pytest.mark.django_db
     def test_settings_come_first(self, record, host_configuration, settings):

@@ -268,6 +268,13 @@ class TestSharing:
         assert "cannot be unsent" in dialog
         assert "links that you sent to institutions stop working too" in page.text_of(page.opened_by("Stop sharing"))
 
+    @pytest.mark.usual_users
+    def test_the_dialog_with_an_email_address_that_cannot_be_used(self, client, program, pathway, learner):
+        type(learner).objects.update(email="halima@campus")
+        page = client.get(url("program_record", program)).content.decode()
+        assert "no email address for the answer" in page
+        assert "halima@campus" not in page
+
     def test_the_dialog_without_a_full_name_and_an_email_address(self, client, program, pathway, learner):
         type(learner).objects.update(**factories.name_fields(""), **({} if factories.IS_UNUSUAL else {"email": ""}))
         page = parse(client.get(url("program_record", program)))
@@ -282,6 +289,32 @@ class TestSharing:
         answer = client.post(url("share_link", program))
         assert "Try again in" in said(answer)[-1][1]
         assert not ProgramCertRecord.objects.exists()
+
+
+class TestLoginRequiredMiddleware:
+    """Hosts may have Django's middleware that requires a login on every page."""
+
+    @pytest.fixture(autouse=True)
+    def _middleware(self, settings):
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+
+    def test_a_public_record_needs_no_login(self, learner, program):
+        shared = factories.ProgramCertRecordFactory(user=learner, program=program)
+        page = url("public_record", shared)
+        for path in (page, page.rstrip("/"), url("public_record_csv", shared)):
+            assert Client().get(path, follow=True).status_code == 200
+        shared.delete()
+        assert Client().get(page).status_code == 404
+        assert Client().get(url("api-records-detail", shared), {"is_public": "true"}).status_code == 404
+
+    def test_after_a_login_in_the_middle_of_a_form_the_page_is_shown(self, program):
+        response = Client().post(url("request_credit", program))
+        assert response["Location"].endswith(f"?next={url('program_record', program)}")
+
+    def test_other_pages_need_one(self, program):
+        for name in ("index", "credit_requests"):
+            assert "login" in Client().get(reverse(f"credit_pathways:{name}"))["Location"]
+        assert "login" in Client().get(url("program_record", program))["Location"]
 
 
 class TestPublicRecord:

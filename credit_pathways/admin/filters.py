@@ -124,8 +124,9 @@ class RequestFilter(admin.ListFilter):
                 self.used_parameters[name] = params.pop(name)[-1]
         self.form = FilterForm(self.used_parameters)
         self.form.fields["program"].widget.admin_site = model_admin.admin_site
-        if not request.user.has_perm("credit_pathways.view_program"):
-            # Without this permission, the autocomplete view does not return any programs.
+        is_registered = model_admin.admin_site.is_registered(Program)
+        if not (is_registered and request.user.has_perm("credit_pathways.view_program")):
+            # The autocomplete view would not return any programs.
             self.form.fields["program"].widget = forms.HiddenInput()
         others = request.GET.copy()
         for name in [*self.expected_parameters(), PAGE_VAR]:

@@ -1,10 +1,12 @@
 """The base class for the admins of rows that only learners create: read-only, and fast on large tables."""
 
+from itertools import chain
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -17,6 +19,15 @@ from ..users import has_field
 MAX_LISTED_ROWS = 10_000
 #: A search for an email address finds the rows of at most this many users.
 MAX_USERS_PER_EMAIL = 100
+
+
+def _user_ids(lookup: str, term: str) -> list[Any]:
+    """Return the keys of matching users, also of those whom the default manager may leave out."""
+    try:
+        users = get_user_model()._base_manager.filter(**{lookup: term})
+    except (ValueError, ValidationError):  # not a number or a UUID, which this host uses as usernames
+        return []
+    return database.matching(users.values_list("pk", flat=True)[:MAX_USERS_PER_EMAIL])
 
 
 class BoundedPaginator(Paginator):
@@ -76,12 +87,11 @@ class LearnerRowAdmin(admin.ModelAdmin):
 
         People write the same address in different cases.
         """
-        user = get_user_model()
-        match, email = Q(**{user.USERNAME_FIELD: term}), user.get_email_field_name()
-        if "@" in term and has_field(user, email):
-            match |= Q(**{f"{email}__iexact": term})
-        ids = user._default_manager.filter(match).values_list("pk", flat=True)
-        return Q(user__in=database.matching(ids[:MAX_USERS_PER_EMAIL]))
+        model = get_user_model()
+        lookups = {model.USERNAME_FIELD: term}
+        if "@" in term and has_field(model, model.get_email_field_name()):
+            lookups[f"{model.get_email_field_name()}__iexact"] = term
+        return Q(user__in=list(chain.from_iterable(_user_ids(*lookup) for lookup in lookups.items())))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -22,15 +23,22 @@ def page_url(admin_site: AdminSite, model: type[Model], page: str, *args: Any, q
 def row_link(admin_site: AdminSite, row: Model) -> str | SafeString:
     """Return a link to the admin page of ``row``, or only its text if its model is not registered."""
     try:
-        url = page_url(admin_site, type(row), "change", row.pk)
+        url = page_url(admin_site, type(row), "change", quote(row.pk))
     except NoReverseMatch:
         return str(row)
     return format_html('<a href="{}">{}</a>', url, row)
 
 
-def requests_link(admin_site: AdminSite, text: Any, **filters: Any) -> SafeString:
-    """Return a link to the list of credit requests, with values for the fields of ``filters.FilterForm``."""
-    url = page_url(admin_site, UserCreditPathway, "changelist", query=filters)
+def requests_link(admin_site: AdminSite, text: Any, **filters: Any) -> str | SafeString:
+    """
+    Return a link to the list of credit requests, with values for the fields of ``filters.FilterForm``.
+
+    It is only ``text`` if the list is not in this admin site.
+    """
+    try:
+        url = page_url(admin_site, UserCreditPathway, "changelist", query=filters)
+    except NoReverseMatch:
+        return str(text)
     return format_html('<a href="{}">{}</a>', url, text)
 
 

@@ -38,6 +38,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         *host.check_time_zones(),
         *host.check_databases(),
         *host.check_email_channel(),
+        *host.check_urls(),
     ]
 
 

@@ -10,10 +10,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.messages.middleware import MessageMiddleware
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import DatabaseError, router
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from .. import conf
+
 #: A host name, which may contain non-ASCII letters, or an IPv6 address; and a port.
-DOMAIN = re.compile(r"([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
+_LABEL = r"[\w-]{1,63}"
+DOMAIN = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(:[0-9]{{1,5}})?")
 
 
 def check_messages_installed() -> list[CheckMessage]:
@@ -72,16 +76,26 @@ def check_email_channel() -> list[CheckMessage]:
     return [Warning(text, hint=hint, id="credit_pathways.W001")]
 
 
+def check_urls() -> list[CheckMessage]:
+    """W009: the app's URLs are in ``ROOT_URLCONF``, where workers and commands look for them."""
+    urlconf: Any = getattr(settings, "ROOT_URLCONF", ())
+    try:
+        reverse("credit_pathways:index", urlconf)
+    except NoReverseMatch:
+        text = "ROOT_URLCONF has no namespace credit_pathways, so no email can contain a link."
+        hint = 'Add path("records/", include("credit_pathways.urls")) to its urlpatterns, not inside another namespace.'
+        return [Warning(text, hint=hint, id="credit_pathways.W009")]
+    return []
+
+
 def _site_domains(databases: Iterable[str] | None) -> list[str]:
-    """Return the domains of all sites, unless their database is not to be checked, or not migrated yet."""
+    """Return the domains that links contain, unless their database is not to be checked, or not migrated yet."""
     site = apps.get_model("sites.Site")
     alias = router.db_for_write(site)
+    if alias not in (databases or ()) or "{domain}" not in conf.link_root():
+        return []
     try:
-        return (
-            list(site._default_manager.using(alias).values_list("domain", flat=True))
-            if alias in (databases or ())
-            else []
-        )
+        return list(site._default_manager.using(alias).values_list("domain", flat=True))
     except DatabaseError:
         return []
 
@@ -90,23 +104,20 @@ def check_site_domains(
     app_configs: Sequence[AppConfig] | None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """W007 (``check --database``): each site's domain is a host name, because links and From addresses contain it."""
-    hint = (
-        "Change the domain in the admin, for example to credentials.example.org: without https:// and without a path."
-    )
-    return [
-        Warning(
-            f"The domain of a site is {domain!r}, so links in emails are broken.", hint=hint, id="credit_pathways.W007"
-        )
+    hint = "Change the domain in the admin, for example to credentials.example.org, without https:// and a path."
+    texts = [
+        f"The domain of a site is {domain!r}, so links in emails are broken."
         for domain in _site_domains(databases)
         if not DOMAIN.fullmatch(domain)
     ]
+    return [Warning(text, hint=hint, id="credit_pathways.W007") for text in texts]
 
 
 def check_example_domain(
     app_configs: Sequence[AppConfig] | None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """W008 (``check --deploy --database``): no site has the domain that Django gives the first one."""
-    if "example.com" not in _site_domains(databases):
+    if "example.com" not in {domain.lower().split(":")[0] for domain in _site_domains(databases)}:
         return []
     text = "The domain of a site is example.com, so links in its emails do not lead to this service."
     hint = "Change the domain in the admin to this service's host name."

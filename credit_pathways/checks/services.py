@@ -8,6 +8,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.mail.backends.smtp import EmailBackend
+from django.utils.module_loading import import_string
 
 from .. import conf
 from .settings import check_limits
@@ -74,7 +76,15 @@ def _smtp_timeout() -> Any:
         backend, timeout = mailer.get("BACKEND", SMTP_BACKEND), _dict(mailer.get("OPTIONS")).get("timeout")
     else:
         backend, timeout = settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT
-    return timeout if backend == SMTP_BACKEND else 0
+    return timeout if _is_smtp(backend) else 0
+
+
+def _is_smtp(path: Any) -> bool:
+    try:
+        backend = import_string(path)
+    except (ImportError, AttributeError, TypeError):  # Django reports it when an email is sent
+        return False
+    return isinstance(backend, type) and issubclass(backend, EmailBackend)
 
 
 def check_email_timeout(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

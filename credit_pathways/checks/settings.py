@@ -1,10 +1,12 @@
 """Checks of the values of the app's settings."""
 
 import gettext
+import inspect
 import math
+import re
 from email.utils import getaddresses
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
@@ -12,9 +14,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 from django.utils.translation import to_locale
+from django.utils.translation.trans_real import all_locale_paths
 from rest_framework.throttling import SimpleRateThrottle
 
 from .. import conf
+
+#: In ``edx_ace/creditrequest/email/subject.txt``.
+EMAIL_SUBJECT = "Credit request %(request_number)s from %(learner_name)s: %(program_title)s"
 
 
 def _error(number: int, setting: str, problem: str, hint: str) -> Error:
@@ -29,7 +35,8 @@ def check_record_source() -> list[CheckMessage]:
     except (ImportError, AttributeError, TypeError) as error:
         return [_error(1, "RECORD_SOURCE", f"cannot be imported: {error}", "Set it to the dotted path of a class.")]
     methods = ("progress", "programs", "site_configuration", "learner_language")
-    if isinstance(source, type) and all(callable(getattr(source, name, None)) for name in methods):
+    is_complete = all(callable(getattr(source, name, None)) for name in methods) and not inspect.isabstract(source)
+    if isinstance(source, type) and is_complete:
         return []
     hint = "Set it to a subclass of credit_pathways.records.RecordSource."
     return [_error(1, "RECORD_SOURCE", f"is {path!r}, which is not a record source", hint)]
@@ -76,13 +83,20 @@ def check_request_rate() -> list[CheckMessage]:
 
 
 def _is_web_address(value: Any) -> bool:
-    return str(value).startswith(("http://", "https://"))
+    """Return whether ``value`` is an HTTP address with a host, to which a path can be added."""
+    try:
+        parts = urlsplit(str(value))
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        return False
+    return is_valid and not re.search(r"\s", str(value))
 
 
 def check_link_root() -> list[CheckMessage]:
     """E004: links in emails start with a web address."""
     root = conf.link_root()
-    if _is_web_address(root) and not {"{", "}"} & set(str(root).replace("{domain}", "")):
+    example = str(root).replace("{domain}", "example.com")
+    if _is_web_address(example) and not {"{", "}"} & set(example):
         return []
     hint = 'Set it to an address such as "https://{domain}" or "https://example.com/credentials".'
     return [_error(4, "LINK_ROOT", f"cannot be {root!r}", hint)]
@@ -91,7 +105,7 @@ def check_link_root() -> list[CheckMessage]:
 def check_public_record_url() -> list[CheckMessage]:
     """E005: the URL of public records is absolute and contains ``{uuid}``."""
     url = conf.public_record_url()
-    if url is None or ("{uuid}" in str(url) and _is_web_address(url)):
+    if not url or ("{uuid}" in str(url) and _is_web_address(str(url).replace("{uuid}", ""))):
         return []
     hint = 'Set it to a URL such as "https://record.example.com/shared/{uuid}".'
     return [_error(5, "PUBLIC_RECORD_URL", f"cannot be {url!r}", hint)]
@@ -100,7 +114,7 @@ def check_public_record_url() -> list[CheckMessage]:
 def check_records_url() -> list[CheckMessage]:
     """E015: the URL of learners' records on another front end is a web address."""
     url = conf.records_url()
-    if url is None or _is_web_address(url):
+    if not url or _is_web_address(url):
         return []
     return [_error(15, "RECORDS_URL", f"cannot be {url!r}", 'Set it to a URL such as "https://record.example.com/".')]
 
@@ -121,7 +135,7 @@ def check_from_address() -> list[CheckMessage]:
 def check_email_language() -> list[CheckMessage]:
     """W006: there is a catalog for the language of emails, the app's or the host's. The texts are in English."""
     language = conf.email_language()
-    if language.split("-")[0] == "en" or _has_catalog(language):
+    if language.split("-")[0] == "en" or (settings.USE_I18N and _has_catalog(language)):
         return []
     text = f"The language of emails is {language!r}, which has no catalog, so emails are not in that language."
     hint = "Set CREDIT_PATHWAYS_EMAIL_LANGUAGE, or add a catalog to LOCALE_PATHS that translates the app's messages."
@@ -129,10 +143,10 @@ def check_email_language() -> list[CheckMessage]:
 
 
 def _has_catalog(language: str) -> bool:
-    message = "credit request"
-    folders: list[Path | str] = [Path(__file__).parents[1] / "locale", *settings.LOCALE_PATHS]
-    catalogs = [gettext.translation("django", path, [to_locale(language)], fallback=True) for path in folders]
-    return any(catalog.gettext(message) != message for catalog in catalogs)
+    """Return whether a catalog of the app or of the host translates the subject of the email."""
+    languages = [to_locale(language)]
+    catalogs = [gettext.translation("django", path, languages, fallback=True) for path in all_locale_paths()]
+    return any(catalog.gettext(EMAIL_SUBJECT) != EMAIL_SUBJECT for catalog in catalogs)
 
 
 def check_learner_emails() -> list[CheckMessage]:

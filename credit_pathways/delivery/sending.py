@@ -313,7 +313,8 @@ class _Attempt:
 
     def _obstacle(self, row: LockedRow) -> str:
         """Return why there is nothing to send, or ``""``."""
-        if not row.is_active:
+        # Some hosts compute it, so that no query can know it.
+        if not (row.is_active and self.credit_request.user.is_active):
             return INACTIVE
         if self.record is None:
             return NO_RECORD

@@ -35,7 +35,7 @@ class CreditRequestFilter(FilterSet):
         )
     )
     institution = django_filters.CharFilter(method="filter_institution", label="name of the institution")
-    status = django_filters.ChoiceFilter(lookup_expr="exact", choices=UserCreditPathway.Status.choices)
+    status = django_filters.ChoiceFilter(lookup_expr="exact", choices=UserCreditPathway.Status.choices, null_label=None)
     user = django_filters.CharFilter(method="filter_user", label="username")
     created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_IN_RANGE)
     created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_IN_RANGE)

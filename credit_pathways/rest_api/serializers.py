@@ -1,6 +1,6 @@
 """Serializers. The program records have the shape that the Open edX Learner Record front end expects."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.template.defaultfilters import slugify
@@ -8,6 +8,9 @@ from rest_framework import ISO_8601, serializers
 
 from ..models import MAX_ID, Pathway, UserCreditPathway
 from ..records import CourseResult, ProgramRecord
+
+#: The field of a row's id. The automatic one would be text if the host has set COERCE_BIGINT_TO_STRING.
+ID = partial(serializers.IntegerField, read_only=True)
 
 
 class ShareSerializer(serializers.Serializer[Any]):
@@ -33,6 +36,8 @@ class RetireSerializer(serializers.Serializer[Any]):
 
 class SentSerializer(serializers.ModelSerializer[UserCreditPathway]):
     """A credit request and whether its email was sent."""
+
+    id = ID()
 
     class Meta:
         model = UserCreditPathway
@@ -99,6 +104,7 @@ class GradeSerializer(serializers.Serializer[CourseResult]):
 class PathwaySerializer(serializers.ModelSerializer[Pathway]):
     """A requestable pathway. ``status`` is always empty, whatever was requested before (ADR 0001)."""
 
+    id = ID()
     status = serializers.SerializerMethodField()
     is_active = serializers.SerializerMethodField(help_text="Always true: only requestable pathways are listed.")
 
@@ -158,6 +164,7 @@ class CreditRequestSerializer(serializers.ModelSerializer[UserCreditPathway]):
     program's state when the learner requested credit; null if unknown.
     """
 
+    id = ID()
     username = serializers.CharField(source="user.get_username")
     pathway = serializers.CharField(source="pathway.name")
     institution = serializers.CharField(source="pathway.org_name")

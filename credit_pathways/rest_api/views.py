@@ -10,7 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiResponse, extend_schema_view
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.metadata import SimpleMetadata
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -18,6 +18,7 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView, exception_handler
 
 from .. import api, database
@@ -33,7 +34,8 @@ from ..shortcuts import (
     get_site_or_404,
 )
 from ..throttling import RequestRateThrottle
-from ..users import Learner
+from ..users import Learner, has_permission
+from ..users import username as user_name
 from . import serializers
 from .filters import CreditRequestFilter
 from .pagination import CreditRequestPagination
@@ -65,7 +67,7 @@ class JSONView(APIView):
 
     def check_username(self, username: str) -> None:
         """Raise ``PermissionDenied`` if ``username`` is not the requesting user's, even for staff (ADR 0005)."""
-        if username != self.request.user.get_username():
+        if username != user_name(self.request.user):
             raise PermissionDenied("Only the learner can do this: username is not yours.")
 
     def check_username_parameter(self) -> None:
@@ -76,6 +78,16 @@ class JSONView(APIView):
         """
         if username := self.request.query_params.get("username"):
             self.check_username(username)
+
+
+def validated_body(request: Request, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
+    """Return the fields of the body, or raise ``ValidationError``."""
+    if not isinstance(request.data, dict):
+        # Under this key, whatever the host's NON_FIELD_ERRORS_KEY is.
+        raise ValidationError({"non_field_errors": ["Invalid data. Expected a JSON object."]})
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
 
 
 @method_decorator(non_atomic_requests, name="dispatch")
@@ -97,11 +109,10 @@ class JSONActionView(JSONView):
             PermissionDenied: the username is another user's.
             Throttled: there were too many requests.
         """
-        serializer = self.serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        self.check_username(serializer.validated_data["username"])
+        data = validated_body(self.request, self.serializer_class)
+        self.check_username(data["username"])
         super().check_throttles(self.request)
-        return serializer.validated_data
+        return data
 
 
 class SendView(JSONActionView):
@@ -220,7 +231,7 @@ def _public_contents(record: ProgramRecord) -> dict[str, Any]:
 
 
 def _own_contents(record: ProgramRecord) -> dict[str, Any]:
-    username = record.user.get_username()
+    username = user_name(record.user)
     return {
         **_public_contents(record),
         "learner": {"full_name": record.learner_name, "username": username, "email": record.email},
@@ -245,7 +256,7 @@ class CreditRequestListView(JSONView, ListAPIView[UserCreditPathway]):
 
     def get_queryset(self) -> QuerySet[UserCreditPathway]:
         user: Learner = self.request.user
-        if getattr(user, "is_staff", False) and user.has_perm("credit_pathways.view_usercreditpathway"):
+        if getattr(user, "is_staff", False) and has_permission(user, "view_usercreditpathway"):
             return super().get_queryset()
         users = Prefetch("user", database.primary(user._meta.base_manager.all()))
         return api.credit_requests(user=user).prefetch_related(users)
@@ -255,7 +266,7 @@ class MayRetireLearners(BasePermission):
     """Requires the permission ``credit_pathways.retire_learner``."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perm("credit_pathways.retire_learner")
+        return has_permission(request.user, "retire_learner")
 
 
 @method_decorator(non_atomic_requests, name="dispatch")
@@ -267,7 +278,6 @@ class RetireLearnerView(JSONView):
     @operation({204: None}, errors=(400, 415), operation_id="retire_learner", request=serializers.RetireSerializer)
     def post(self, request: Request) -> Response:
         """Withdraw all of a learner's public links, and mark pending requests as failed."""
-        serializer = serializers.RetireSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        api.retire_learner(user=get_learner_or_404(serializer.validated_data["username"]))
+        data = validated_body(request, serializers.RetireSerializer)
+        api.retire_learner(user=get_learner_or_404(data["username"]))
         return Response(status=204)

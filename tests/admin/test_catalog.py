@@ -222,6 +222,12 @@ class TestManageHere:
         assert client.post(button)["Location"] == url(synced, "change", "staff")
         assert not is_synced(synced)
 
+    @pytest.mark.urls("tests.admin.test_catalog")
+    def test_in_an_admin_without_credit_requests(self, log_in_staff, model, synced):
+        client = log_in_staff(f"view_{model}", "view_usercreditpathway")
+        for page in ("changelist", "change"):
+            assert client.get(url(synced, page, "staff")).status_code == 200
+
 
 @pytest.fixture
 def in_second_database(settings):

@@ -40,4 +40,6 @@ REST_FRAMEWORK = {
     "DATETIME_FORMAT": "%d.%m.%Y",
     "UNAUTHENTICATED_USER": None,
     "UNICODE_JSON": False,
+    "COERCE_BIGINT_TO_STRING": True,
+    "NON_FIELD_ERRORS_KEY": "errors",
 }

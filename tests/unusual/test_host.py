@@ -47,6 +47,17 @@ def test_the_host_is_unusual(learner, request_row):
         cache.get("x")
 
 
+class TestAccounts:
+    def test_an_account_whose_state_is_computed(self, client, program, pathway, relay, request_row, monkeypatch):
+        """No query can know it."""
+        link = url("public_record", ProgramCertRecord.objects.get().uuid)
+        assert Client().get(link).status_code == 200
+        monkeypatch.setattr(get_user_model(), "is_active", property(lambda _self: False))
+        assert Client().get(link).status_code == 404
+        assert api.deliver(request_row) == "failed"
+        assert relay.messages == []
+
+
 class TestPublicLink:
     def test_is_the_same_everywhere(self, client, program, pathway, relay):
         link = post_json(client, "share", program).json()["url"]
