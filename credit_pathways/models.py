@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.messages import constants as message_levels
@@ -12,6 +12,7 @@ from django.contrib.sites.models import Site
 from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +29,12 @@ MAX_ID = models.BigIntegerField.MAX_BIGINT
 
 # Far enough from the limits of Python's and the databases' calendars that converting time zones cannot overflow them.
 MIN_DATETIME, MAX_DATETIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def is_storable_datetime(value: Any) -> bool:
+    """Return whether ``value`` is an aware datetime between ``MIN_DATETIME`` and ``MAX_DATETIME``."""
+    return isinstance(value, datetime) and timezone.is_aware(value) and MIN_DATETIME <= value <= MAX_DATETIME
+
 
 #: Pages link to these addresses, so other schemes, such as ``javascript``, are invalid.
 validate_web_address = URLValidator(schemes=["http", "https"])

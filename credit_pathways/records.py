@@ -20,11 +20,10 @@ from uuid import UUID
 from django.contrib.sites.models import Site
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
-from django.utils.timezone import is_aware
 
 from . import conf, database
 from .links import host_name
-from .models import MAX_DATETIME, MIN_DATETIME, Program, ProgramCertRecord, UserCreditPathway
+from .models import MAX_ID, Program, ProgramCertRecord, UserCreditPathway, is_storable_datetime
 from .sanitize import is_invisible
 from .users import Learner, display_name, email_address
 
@@ -50,9 +49,10 @@ class CourseResult:
     def __post_init__(self) -> None:
         for name in ("name", "school", "course_id", "letter_grade"):
             object.__setattr__(self, name, _text(getattr(self, name)))
+        object.__setattr__(self, "name", self.name or "")
         _replace_invalid(self, "attempts", _is_count)
         _replace_invalid(self, "percent_grade", _is_fraction)
-        _replace_invalid(self, "issue_date", _is_moment)
+        _replace_invalid(self, "issue_date", is_storable_datetime)
 
     @property
     def rounded_percent(self) -> int | None:
@@ -73,7 +73,7 @@ class Progress:
     last_updated: datetime | None
 
     def __post_init__(self) -> None:
-        _replace_invalid(self, "last_updated", _is_moment)
+        _replace_invalid(self, "last_updated", is_storable_datetime)
         object.__setattr__(self, "completed", bool(self.completed))
         object.__setattr__(self, "courses", tuple(self.courses or ()))
 
@@ -81,8 +81,15 @@ class Progress:
 def _replace_invalid(result: CourseResult | Progress, name: str, is_valid: Callable[[Any], bool]) -> None:
     value = getattr(result, name)
     if value is not None and not is_valid(value):
-        _log_invalid(type(result).__name__, name, str(value))
+        _log_invalid(type(result).__name__, name, _key(value))
         object.__setattr__(result, name, None)
+
+
+def _key(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  of the host's class, or a number too long for Python to write
+        return type(value).__name__
 
 
 @lru_cache(maxsize=256)
@@ -97,7 +104,7 @@ def _text(value: Any) -> Any:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID
 
 
 def _is_fraction(value: Any) -> bool:
@@ -105,10 +112,6 @@ def _is_fraction(value: Any) -> bool:
         return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
     except InvalidOperation:  # NaN as a Decimal
         return False
-
-
-def _is_moment(value: Any) -> bool:
-    return isinstance(value, datetime) and is_aware(value) and MIN_DATETIME <= value <= MAX_DATETIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +172,7 @@ def site_configuration(site: Site) -> SiteConfiguration:
     return SiteConfiguration(
         platform_name=next((name for name in names if not is_invisible(str(name or ""))), site.domain),
         from_address=conf.from_address() or host.from_address or f"no-reply@{host_name(site.domain)}",
-        records_help_url=host.records_help_url,
+        records_help_url=host.records_help_url or "",
     )
 
 

@@ -25,7 +25,7 @@ _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"}
 
 def is_invisible(text: str) -> bool:
     """Return whether ``text`` shows nothing: it is empty, or has only white space, invisible characters, and marks."""
-    return all(char in _BLANKS or unicodedata.category(char) in _INVISIBLE_CATEGORIES for char in text)
+    return all(char in _BLANKS or unicodedata.category(char) in _INVISIBLE_CATEGORIES for char in one_line(text))
 
 
 def one_line(value: object) -> str:

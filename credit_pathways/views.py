@@ -189,7 +189,9 @@ class RequestCreditView(LearnerActionView):
         try:
             ids = _clean_ids(request.POST.getlist("pathway"))
         except ValidationError as error:
-            return HttpResponseBadRequest(f"pathway: {' '.join(error.messages)}", content_type="text/plain")
+            return HttpResponseBadRequest(
+                f"pathway: {' '.join(error.messages)}", content_type="text/plain; charset=utf-8"
+            )
         pathways = api.requestable_pathways(program=program).in_bulk(ids).values()
         throttle = RequestRateThrottle()
         waits = {pathway: throttle.seconds_to_wait(request) for pathway in pathways}

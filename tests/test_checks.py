@@ -74,6 +74,8 @@ INVALID = [
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
+    ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "The\nRegistry <registry@example.com>"}),
+    ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": b"15/minute"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "a@example.com, b@example.com"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "The Registry, Northfield <registry@example.com>"}),
     ("E014", {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", "nowhere.Middleware"]}),

@@ -26,6 +26,7 @@ INVISIBLE = [
     "\u200e\u200f\u2060\ufeff",
     "\u034f",
     "\u00ad\t",
+    "\uffff",
 ]
 
 

@@ -4,7 +4,8 @@ The admin of the catalog: which pathways are requestable, why not, and how often
 What a synchronization created is read-only, until staff choose *Manage here* (ADR 0019).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -28,10 +29,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ..catalog.sync import lock_catalog
-from ..database import UnsupportedText, any_text, retry_once
+from ..database import UnsupportedText, any_text, is_id, retry_once
 from ..decorators import non_atomic_requests
 from ..models import Pathway, Program, UserCreditPathway
 from ..sanitize import is_invisible
+from .filters import IdSelectMultiple
+from .learner_rows import RowAdmin
 from .links import page_url, requests_link, row_link
 
 #: Requests of this period are counted.
@@ -67,6 +70,16 @@ class CatalogForm(forms.ModelForm):
         return self.cleaned_data
 
 
+class IdsField(forms.ModelMultipleChoiceField):
+    """A choice of rows. SQLite cannot look for numbers that are too large for an id."""
+
+    def clean(self, value: Any) -> Any:
+        for pk in value or ():
+            if not is_id(str(pk)):
+                raise forms.ValidationError(self.error_messages["invalid_pk_value"], "invalid", {"pk": pk})
+        return super().clean(value)
+
+
 def _is_storable(model: Any, name: str, value: str) -> bool:
     """Return whether the database can compare the field with ``value``: it can store only what it can compare."""
     try:
@@ -85,7 +98,7 @@ class CatalogChangeList(ChangeList):
         try:
             with any_text():
                 super().get_results(request)
-        except UnsupportedText as error:
+        except (UnsupportedText, OverflowError) as error:  # a number too large for SQLite
             raise IncorrectLookupParameters from error
         self.result_list: Any = list(self.result_list)
         counts = count_recent_requests(self.model_admin.request_field, self.result_list)  # type: ignore[attr-defined]
@@ -93,7 +106,7 @@ class CatalogChangeList(ChangeList):
             row.recent_request_count = counts.get(row.pk, 0)
 
 
-class CatalogAdmin(admin.ModelAdmin):
+class CatalogAdmin(RowAdmin):
     """The base class for the admins of programs and pathways."""
 
     #: The foreign key of a credit request to this model.
@@ -173,6 +186,22 @@ class CatalogAdmin(admin.ModelAdmin):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return self._log(super().log_addition, request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return self._log(super().log_change, request, obj, message)
+
+    def _log(self, log: Callable[..., Any], request: HttpRequest, row: Any, message: Any) -> Any:
+        """Add an entry to the history, whose table may not have all characters that the row's has."""
+        try:
+            with any_text():
+                return log(request, row, message)
+        except UnsupportedText:
+            named = copy(row)
+            setattr(named, self.search_fields[0], str(row).encode("ascii", "replace").decode())
+            return log(request, named, message)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Allow only the query parameters of the list's filters."""
         return lookup.endswith("__exact") and lookup.split("__", maxsplit=1)[0] in self.list_filter
@@ -249,6 +278,10 @@ class PathwayAdmin(CatalogAdmin):
         counts = links.values("pathway").annotate(number=Count("*")).values("number")
         pathways: Any = super().get_queryset(request)
         return pathways.with_needs().annotate(program_count=Coalesce(Subquery(counts), 0))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = IdSelectMultiple(db_field, self.admin_site)
+        return super().formfield_for_manytomany(db_field, request, form_class=IdsField, **kwargs)
 
     @admin.display(description=_("programs"), ordering="program_count")
     def program_count(self, pathway: Pathway) -> int:

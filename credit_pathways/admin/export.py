@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 from import_export.formats.base_formats import CSV, XLSX
+from openpyxl.cell.cell import ERROR_CODES  # type: ignore[import-untyped]
 
 from ..exports import COLUMNS, export_rows
 from ..models import UserCreditPathway
@@ -68,7 +69,12 @@ def _refuse(request: HttpRequest, admin_site: Any) -> HttpResponse:
 
 def _escape_row(row: Iterable[Any]) -> list[Any]:
     """Return the cells for XLSX, where ``_x0041_`` in a text stands for "A" (ECMA-376, part 1, 22.9.2.19)."""
-    return [re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", cell) if isinstance(cell, str) else cell for cell in row]
+    return [_escape(cell) if isinstance(cell, str) else cell for cell in row]
+
+
+def _escape(text: str) -> str:
+    # An error, such as #N/A, would be a value of its own.
+    return f"'{text}" if text in ERROR_CODES else re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", text)
 
 
 def _download(file_format: Any, requests: QuerySet[UserCreditPathway]) -> HttpResponse:

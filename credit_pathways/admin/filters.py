@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -41,11 +41,19 @@ class DayRangeForm(forms.Form):
         }
 
 
-class IdSelect(AutocompleteSelect):
-    """An autocomplete widget that accepts initial values that are not ids."""
+class IdSelectMixin:
+    """For an autocomplete widget: accepts initial values that are not ids."""
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
-        return super().optgroups(name, [text for text in value if is_id(text)], attrs)
+        return super().optgroups(name, [text for text in value if is_id(str(text))], attrs)  # type: ignore[misc]
+
+
+class IdSelect(IdSelectMixin, AutocompleteSelect):
+    """A choice of one row."""
+
+
+class IdSelectMultiple(IdSelectMixin, AutocompleteSelectMultiple):
+    """A choice of several rows."""
 
 
 class IdField(forms.ModelChoiceField):

@@ -1,14 +1,15 @@
 """The base class for the admins of rows that only learners create: read-only, and fast on large tables."""
 
-from itertools import chain
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -21,13 +22,14 @@ MAX_LISTED_ROWS = 10_000
 MAX_USERS_PER_EMAIL = 100
 
 
-def _user_ids(lookup: str, term: str) -> list[Any]:
-    """Return the keys of matching users, also of those whom the default manager may leave out."""
+def _user_ids(expression: Any, value: str) -> list[Any]:
+    """Return the keys of users with this value, also of those whom the default manager may leave out."""
+    users = get_user_model()._base_manager.annotate(searched=expression)
     try:
-        users = get_user_model()._base_manager.filter(**{lookup: term})
+        found = users.filter(searched=value)
     except (ValueError, ValidationError):  # not a number or a UUID, which this host uses as usernames
         return []
-    return database.matching(users.values_list("pk", flat=True)[:MAX_USERS_PER_EMAIL])
+    return database.matching(found.values_list("pk", flat=True)[:MAX_USERS_PER_EMAIL])
 
 
 class BoundedPaginator(Paginator):
@@ -61,7 +63,16 @@ class NewestFirstChangeList(ChangeList):
         return [name if ascending else f"-{name}" for name in fields]
 
 
-class LearnerRowAdmin(admin.ModelAdmin):
+class RowAdmin(admin.ModelAdmin):
+    """Refuses to carry out an action for what cannot be a row's id."""
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not all(map(database.is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise BadRequest("An id of a row is malformed.")
+        return super().response_action(request, *args, **kwargs)
+
+
+class LearnerRowAdmin(RowAdmin):
     """
     Rows that only learners create. Staff can view them, and delete them if they have the permission (ADR 0005).
 
@@ -88,10 +99,11 @@ class LearnerRowAdmin(admin.ModelAdmin):
         People write the same address in different cases.
         """
         model = get_user_model()
-        lookups = {model.USERNAME_FIELD: term}
+        ids = _user_ids(F(model.USERNAME_FIELD), term)
         if "@" in term and has_field(model, model.get_email_field_name()):
-            lookups[f"{model.get_email_field_name()}__iexact"] = term
-        return Q(user__in=list(chain.from_iterable(_user_ids(*lookup) for lookup in lookups.items())))
+            # Not iexact, which some collations of MySQL and MariaDB (utf8mb4_bin) take as exact.
+            ids += _user_ids(Lower(model.get_email_field_name()), term.lower())
+        return Q(user__in=ids)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -43,12 +43,13 @@ def read_catalog(root: str, site: Site) -> Catalog:
 def _items(client: Any, root: str, kind: str) -> Iterator[Any]:
     """Yield the items on every page of ``kind``; raise ``CatalogError`` if the catalog changes in the meantime."""
     url, query = f"{_api_root(root)}/{kind}/", f"page=1&page_size={PAGE_SIZE}"
-    received, seen = 0, set[str]()
+    received, seen, queries = 0, set[str](), set[str]()
     while query:
+        queries.add(query)
         page = _get_page(client, f"{url}?{query}")
         uuids = [str(item["uuid"]) for item in page.items if isinstance(item, dict) and item.get("uuid")]
         is_repeated = len(seen.union(uuids)) < len(seen) + len(uuids)
-        if is_repeated or (page.next_query and not page.items):
+        if is_repeated or page.next_query in queries or (page.next_query and not page.items):
             raise CatalogError(f"{url}?{query}: an item is repeated or missing; run the command again")
         yield from page.items
         received += len(page.items)
@@ -60,7 +61,10 @@ def _items(client: Any, root: str, kind: str) -> Iterator[Any]:
 
 def _api_root(root: str) -> str:
     root = root.rstrip("/")
-    return root if urlsplit(root).path else f"{root}/api/v1"
+    try:
+        return root if urlsplit(root).path else f"{root}/api/v1"
+    except ValueError as error:
+        raise CatalogError(f"{root}: {error}") from error
 
 
 def _client() -> Any:

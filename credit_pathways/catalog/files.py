@@ -34,6 +34,10 @@ def _items(page: Any) -> list[Any]:
     """Return the items of a list, or of the only page of Discovery's API."""
     if isinstance(page, dict) and page.get("next"):
         raise ValueError("there are more pages, and the items on them would be retired")
+    if isinstance(page, dict) and (
+        page.get("previous") or page.get("count", len(page["results"])) != len(page["results"])
+    ):
+        raise ValueError("there are other pages, and the items on them would be retired")
     items = page["results"] if isinstance(page, dict) else page
     if not isinstance(items, list):
         raise TypeError("not a list")

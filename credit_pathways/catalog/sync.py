@@ -37,18 +37,36 @@ def validate_visible(text: str) -> None:
         raise serializers.ValidationError("This text shows nothing.")
 
 
+class TextField(serializers.CharField):
+    """Refuses numbers, among them NaN, which Django REST framework would convert."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ItemUUIDField(serializers.UUIDField):
+    """Refuses numbers and booleans, for the same reason."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str | UUID):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class OrganizationItemSerializer(serializers.Serializer[Any]):
     """An authoring organization of a program."""
 
-    name = serializers.CharField(allow_blank=True)
+    name = TextField(allow_blank=True)
 
 
 class ProgramItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/programs/``. Other fields are ignored."""
 
-    uuid = serializers.UUIDField()
-    title = serializers.CharField(max_length=255, validators=[validate_visible])
-    type = serializers.CharField(max_length=255, allow_blank=True, allow_null=True, default="")
+    uuid = ItemUUIDField()
+    title = TextField(max_length=255, validators=[validate_visible])
+    type = TextField(max_length=255, allow_blank=True, allow_null=True, default="")
     status = serializers.ChoiceField(Program.Status.choices)
     authoring_organizations = OrganizationItemSerializer(many=True, default=())
 
@@ -62,15 +80,15 @@ class ProgramItemSerializer(serializers.Serializer[Any]):
 class LinkedProgramItemSerializer(serializers.Serializer[Any]):
     """A program that a pathway is linked to."""
 
-    uuid = serializers.UUIDField()
+    uuid = ItemUUIDField()
 
 
 class PathwayItemSerializer(serializers.Serializer[Any]):
     """An item of Discovery's ``/api/v1/pathways/``. Other fields are ignored."""
 
-    uuid = serializers.UUIDField()
-    name = serializers.CharField(max_length=255, validators=[validate_visible])
-    org_name = serializers.CharField(max_length=255, validators=[validate_visible])
+    uuid = ItemUUIDField()
+    name = TextField(max_length=255, validators=[validate_visible])
+    org_name = TextField(max_length=255, validators=[validate_visible])
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
     # Not all sources have these two. Without them, the row keeps its values.
     description = serializers.CharField(allow_blank=True, allow_null=True, required=False)

@@ -75,7 +75,7 @@ def check_request_rate() -> list[CheckMessage]:
     rate = conf.request_rate()
     try:
         is_valid = rate is None or SimpleRateThrottle.parse_rate(None, rate)[0] > 0  # type: ignore[operator, arg-type]
-    except (ValueError, LookupError, AttributeError):
+    except (ValueError, LookupError, AttributeError, TypeError):
         is_valid = False
     if is_valid:
         return []
@@ -125,7 +125,7 @@ def check_from_address() -> list[CheckMessage]:
     try:
         if address:
             [(_name, spec)] = getaddresses([str(address)])
-            validate_email(spec)
+            validate_email(spec if str(address).isprintable() else "")
     except (ValidationError, ValueError):
         hint = 'Set it to one address, such as "registry@example.com".'
         return [_error(6, "FROM_ADDRESS", f"cannot be {address!r}", hint)]

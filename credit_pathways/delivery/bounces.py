@@ -3,15 +3,16 @@
 import itertools
 import logging
 import re
+import unicodedata
 from datetime import datetime
 from functools import partial
 
 from django.utils import timezone
 
 from .. import database
-from ..models import UserCreditPathway
+from ..models import UserCreditPathway, is_storable_datetime
 from ..sanitize import one_line
-from ..users import Learner, email_address, full_name
+from ..users import Learner, email_address, full_name, username
 from . import learner_emails
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,9 @@ def record_bounce(*, request_id: int, reason: str, at: datetime | None = None) -
     it. ``at`` is an aware datetime and defaults to now. Return whether the bounce was recorded: ``False`` if the
     request does not exist, was never sent, or has already bounced.
     """
-    time, tries = at or timezone.now(), itertools.count()
+    # A time that no page can show is a mistake of the provider's.
+    time = at if at and is_storable_datetime(at) else timezone.now()
+    tries = itertools.count()
 
     def record() -> bool:
         return _record_bounce(request_id, reason or "", time, is_retry=next(tries) > 0)
@@ -61,11 +64,15 @@ def _record_bounce(request_id: int, reason: str, at: datetime, *, is_retry: bool
     return is_recorded or (is_retry and rows.filter(**values).exists())
 
 
+def _normalize(text: str) -> str:
+    # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
+    return re.sub("[^\x00-\uffff]", "\ufffd", one_line(unicodedata.normalize("NFC", text)))
+
+
 def _without_personal_data(reason: str, learner: Learner) -> str:
     """Return ``reason`` as one line without the learner's name and address, which spam filters may quote."""
-    # Some databases (utf8mb3) cannot store characters outside the Basic Multilingual Plane.
-    text = re.sub("[^\x00-\uffff]", "\ufffd", one_line(reason))
-    for personal in (full_name(learner), email_address(learner), learner.get_username()):
+    text = _normalize(reason)
+    for personal in map(_normalize, (full_name(learner), email_address(learner), username(learner))):
         if personal:
             text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return text[:_MAX_REASON_LENGTH]

@@ -34,9 +34,9 @@ class CreditRequestFilter(FilterSet):
             field_name="pathway_id", lookup_expr="exact", min_value=1, max_value=MAX_ID, decimal_places=0
         )
     )
-    institution = django_filters.CharFilter(method="filter_institution", label="name of the institution")
+    institution = django_filters.CharFilter(method="filter_institution", strip=False, label="name of the institution")
     status = django_filters.ChoiceFilter(lookup_expr="exact", choices=UserCreditPathway.Status.choices, null_label=None)
-    user = django_filters.CharFilter(method="filter_user", label="username")
+    user = django_filters.CharFilter(method="filter_user", strip=False, label="username")
     created_after = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte", **_IN_RANGE)
     created_before = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt", **_IN_RANGE)
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.sites.models import Site
+from django.db import DataError
 from django.test import Client
 from django.urls import include, path, reverse
 
@@ -257,3 +258,43 @@ def test_a_corrected_address_survives_a_synchronization(admin_client):
     assert result.changes == []
     pathway.refresh_from_db()
     assert (pathway.email, pathway.status) == ("new@northfield.example", "published")
+
+
+def test_a_history_that_cannot_store_the_name(admin_client, synced, monkeypatch):
+    """Its table may have another character set than the app's."""
+    log_actions = LogEntry.objects.log_actions
+
+    def ascii_only(user_id, queryset, *arguments, **options):
+        if not all(str(row).isascii() for row in queryset):
+            raise DataError
+        return log_actions(user_id, queryset, *arguments, **options)
+
+    monkeypatch.setattr(LogEntry.objects, "log_actions", ascii_only)
+    name = "title" if isinstance(synced, Program) else "name"
+    type(synced).objects.update(**{name: "Données 🚀"})
+    press_on_page(admin_client, synced)
+    assert not is_synced(synced)
+    assert LogEntry.objects.get().object_repr == "Donn?es ?"
+    assert str(type(synced).objects.get()) == "Données 🚀"
+
+
+class TestIdsThatAreNone:
+    VALUES = ("abc", "1.5", "1,000", "\0", str(2**63), "9" * 30)
+
+    @pytest.mark.parametrize("pk", VALUES, ids=ascii)
+    def test_actions(self, admin_client, model, pk, log_in_staff):
+        data = {"action": "manage_here", "_selected_action": pk}
+        list_url = reverse(f"admin:credit_pathways_{model}_changelist")
+        assert admin_client.post(list_url, data).status_code == 400
+        requests = reverse("admin:credit_pathways_usercreditpathway_changelist")
+        assert admin_client.post(requests, {**data, "action": "deliver_again"}).status_code == 400
+        assert admin_client.get(list_url, {"site__id__exact": pk}, follow=True).status_code == 200
+        assert admin_client.get(list_url, {"site__exact": pk}, follow=True).status_code in {200, 400}
+
+    @pytest.mark.parametrize("pk", VALUES, ids=ascii)
+    def test_the_programs_of_a_pathway(self, admin_client, pk):
+        pathway = factories.PathwayFactory()
+        page = url(pathway, "change")
+        response = admin_client.post(page, {**values(pathway), "site": 1, "programs": [pk]})
+        assert "is not a valid value" in response.content.decode()
+        assert admin_client.get(reverse("admin:credit_pathways_pathway_add"), {"programs": pk}).status_code == 200

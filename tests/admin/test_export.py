@@ -169,6 +169,12 @@ def test_text_that_xlsx_would_read_as_a_character(text, staff):
     assert re.search(f">{re.escape(text.replace('_x', '_x005F_x'))}<", xml)
 
 
+def test_text_that_xlsx_would_read_as_an_error(staff):
+    factories.UserCreditPathwayFactory(pathway=factories.PathwayFactory(name="#N/A"))
+    [_headings, row] = export_as(staff, "xlsx")
+    assert row[COLUMNS.index("pathway")] == "'#N/A"
+
+
 def test_a_refused_export_leads_back_to_the_list_of_this_admin(staff, monkeypatch):
     monkeypatch.setattr(export, "MAX_LISTED_ROWS", 0)
     assert staff.get(f"{URL}?status=sent")["Location"] == f"{LIST}?status=sent"

@@ -135,6 +135,12 @@ def test_an_unavailable_cache(service, settings):
         sync(service)
 
 
+@pytest.mark.parametrize("root", ["http://[::1", "http://[x]/api/v1"])
+def test_an_address_that_is_none(root, service, settings):
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("sync_catalog", url=root)
+
+
 def test_requests_have_a_timeout():
     assert all(seconds > 0 for seconds in discovery.TIMEOUT)
 

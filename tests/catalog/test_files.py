@@ -37,6 +37,8 @@ def test_accepts_pages_as_well_as_lists(tmp_path, path_type):
         ('{"programs": [], "pathways": 7}', "needs"),
         ('{"programs": {"count": 0}, "pathways": []}', "needs"),
         ('{"programs": {"results": [], "next": "https://x/?page=2"}, "pathways": []}', "more pages"),
+        ('{"programs": {"results": [], "previous": "https://x/?page=1"}, "pathways": []}', "other pages"),
+        ('{"programs": {"results": [], "count": 12}, "pathways": []}', "other pages"),
     ],
     ids=lambda text: text[:30].encode("unicode_escape").decode(),
 )
@@ -47,6 +49,13 @@ def test_an_invalid_file(text, message, tmp_path):
     with pytest.raises(CommandError, match=message):
         call_command("sync_catalog", file=file)
     assert Program.objects.get().status == "active"
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "catalog.json"
+    file.write_text(json.dumps({"programs": [program_item()], "pathways": []}), encoding="utf-8-sig")
+    call_command("sync_catalog", file=file)
+    assert Program.objects.exists()
 
 
 def test_a_missing_file(tmp_path):

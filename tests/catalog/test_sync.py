@@ -107,6 +107,15 @@ class TestSynchronize:
             sync({"programs": programs, "pathways": catalog["pathways"]})
         assert rows() == before
 
+    @pytest.mark.parametrize(
+        "values", [{"title": float("nan")}, {"title": 7}, {"uuid": True}, {"uuid": 5}, {"title": True}], ids=str
+    )
+    def test_numbers_are_not_text(self, values, catalog, sync):
+        catalog["programs"][0].update(values)
+        with pytest.raises(CommandError, match="problem"):
+            sync(catalog)
+        assert list(Program.objects.values_list("title", flat=True)) == ["History"]
+
     def test_a_second_run_changes_nothing(self, catalog, sync):
         sync(catalog)
         modified = list(Program.objects.values_list("modified", flat=True))

@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from credit_pathways import api
 from credit_pathways.delivery import bounce_reasons
 from credit_pathways.delivery.bounce_reasons import explain
+from credit_pathways.delivery.bounces import _without_personal_data
 from credit_pathways.models import UserCreditPathway
 from tests import factories
 from tests.support.threads import run_concurrently
@@ -38,6 +39,22 @@ class TestRecordBounce:
         monkeypatch.setattr(type(row.user), "get_full_name", lambda _self: None)
         assert api.record_bounce(request_id=row.pk, reason=f"{REASON} halima")
         assert UserCreditPathway.objects.get().bounce_reason == f"{REASON} …"
+
+    @pytest.mark.parametrize(
+        ("first_name", "last_name", "quoted"),
+        [("Anna ", "Okafor", "Anna Okafor"), ("Ane\u0301", "Okafor", "An\u00e9 Okafor"), ("O", "🚀", "O 🚀")],
+        ids=ascii,
+    )
+    def test_a_name_that_is_written_in_another_way(self, row, first_name, last_name, quoted):
+        row.user.get_full_name = lambda: f"{first_name} {last_name}"
+        assert _without_personal_data(f"550 {quoted} rejected", row.user) == "550 … rejected"
+
+    @pytest.mark.parametrize("at", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+    def test_a_time_that_no_page_can_show(self, row, at, client, settings):
+        settings.TIME_ZONE = "Asia/Tokyo"
+        began = timezone.now()
+        assert api.record_bounce(request_id=row.pk, reason=REASON, at=at)
+        assert began <= UserCreditPathway.objects.get().bounced_at <= timezone.now()
 
     def test_changes_these_two_columns(self, row):
         factories.UserCreditPathwayFactory(status="sent")

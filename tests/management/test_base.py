@@ -1,5 +1,6 @@
 """Every command works in every terminal, and through ``call_command`` with plain strings."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from credit_pathways.management.commands import export_credit_requests
 from credit_pathways.models import Program
 from tests import factories
 from tests.support.catalog_items import program_item
@@ -90,12 +92,28 @@ class TestStrings:
         )
         assert path.read_text(encoding="utf-8-sig").splitlines()[1].startswith(f"{row.pk},")
 
+    def test_flags(self, db, tmp_path, capsys):
+        file = tmp_path / "catalog.json"
+        file.write_text(json.dumps({"programs": [program_item()], "pathways": []}))
+        call_command("sync_catalog", file=file, dry_run="yes")
+        assert not Program.objects.exists()
+        call_command("sync_catalog", file=file, dry_run="False")
+        assert Program.objects.exists()
+
+    def test_record_bounces(self, db, tmp_path, capsys):
+        file = tmp_path / "report.eml"
+        file.write_text("Subject: hello\n\n")
+        call_command("record_bounces", files=str(file))
+        assert "1 message: 0 recorded, 0 unchanged, 1 skipped, 0 failed." in capsys.readouterr().out
+
     @pytest.mark.parametrize(
         ("command", "options", "flag"),
         [
             ("deliver_pending", {"older_than": "soon"}, "--older-than"),
             ("export_credit_requests", {"since": "yesterday"}, "--since: 'yesterday' is not a date or time"),
             ("export_credit_requests", {"program": "statistics"}, "--program"),
+            ("export_credit_requests", {"until": "9999-12-31T23:59:59"}, "--until"),
+            ("sync_catalog", {"from_credentials": "false"}, "Name one source"),
         ],
     )
     def test_invalid_strings_are_named(self, db, command, options, flag):
@@ -113,7 +131,7 @@ class TestOutput:
             command = [demo.get(word, word) for word in command]
             done = manage(demo, *command, stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 1
-        assert "CommandError: The output cannot be written: No space left on device." in done.stderr.decode()
+        assert "The output cannot be written: No space left on device." in done.stderr.decode()
         assert "Traceback" not in done.stderr.decode()
 
     def test_a_closed_pipe_is_not_an_error(self, demo):
@@ -122,6 +140,67 @@ class TestOutput:
         done = manage(demo, "deliver_pending", "--older-than=1", stdout=write, stderr=subprocess.PIPE)
         os.close(write)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+class _BrokenPipe(StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+class TestReaderThatLeavesEarly:
+    """As ``head`` does. The work is finished, and the exit status is what it would have been."""
+
+    @pytest.fixture
+    def call(self, monkeypatch):
+        """Return a function that calls a command. pytest would undo a patch of the fixture before the test."""
+
+        def call(*arguments, **options):
+            monkeypatch.setattr(sys, "stdout", _BrokenPipe())
+            call_command(*arguments, **options)
+
+        return call
+
+    @pytest.mark.django_db(transaction=True)
+    def test_deliver_pending(self, call, learner, program, pathway, relay):
+        factories.ProgramCertRecordFactory(user=learner, program=program)
+        rows = factories.UserCreditPathwayFactory.create_batch(3, user=learner, program=program, pathway=pathway)
+        call("deliver_pending", older_than=0)
+        assert len(relay.messages) == len(rows)
+
+    def test_sync_catalog(self, call, db, tmp_path):
+        file = tmp_path / "catalog.json"
+        file.write_text(json.dumps({"programs": [program_item(), {}], "pathways": []}))
+        with pytest.raises(CommandError, match="1 problem"):
+            call("sync_catalog", file=file)
+        assert Program.objects.count() == 1
+
+    def test_the_export_stops(self, call, db, monkeypatch):
+        written = []
+        rows = ((number,) for number in range(1000) if not written.append(number))
+        monkeypatch.setattr(export_credit_requests, "export_rows", lambda _requests: rows)
+        call("export_credit_requests")
+        assert len(written) == 1
+
+
+class TestClosedDescriptors:
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+    def test_the_work_is_done(self, demo, closed):
+        for command in ("deliver_pending --older-than 100000", "sync_catalog --dry-run --file $CATALOG"):
+            done = manage_in_shell(demo, f"{command} {closed}")
+            assert (done.returncode, "Traceback" in done.stderr) == (command.startswith("sync"), False)
+        done = manage_in_shell(demo, f"export_credit_requests --output $CATALOG.csv {closed}")
+        assert (done.returncode, Path(f"{demo['CATALOG']}.csv").exists()) == (0, True)
+
+    def test_standard_input(self, demo):
+        done = manage_in_shell(demo, "record_bounces <&-")
+        assert (done.returncode, "Traceback" in done.stderr) == (75, False)
+
+
+def manage_in_shell(demo, command):
+    script = f'"{sys.executable}" manage.py {command}'
+    return subprocess.run(["/bin/sh", "-c", script], env=demo, cwd=ROOT, check=False, capture_output=True, text=True)
 
 
 class TestExportToAFile:
@@ -146,6 +225,22 @@ class TestExportToAFile:
         assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
         with pytest.raises(CommandError, match="/dev/full cannot be written: No space left on device"):
             self.export("/dev/full")
+
+    def test_a_file_that_is_open_is_not_replaced(self, demo, tmp_path):
+        path = tmp_path / "log.csv"
+        path.write_text("before\n")
+        manage_in_shell(demo, f"export_credit_requests --output /dev/stdout >>{path}")
+        assert path.read_text(encoding="utf-8").startswith("before\n\ufeffid,")
+
+    @pytest.mark.parametrize("name", ["loop", "a\0b", "a\ud800"], ids=ascii)
+    def test_paths_that_cannot_be_written(self, row, tmp_path, name):
+        (tmp_path / "loop").symlink_to(tmp_path / "loop")
+        with pytest.raises(CommandError, match="cannot be written"):
+            self.export(f"{tmp_path}/{name}")
+
+    def test_a_long_name(self, row, tmp_path):
+        self.export(tmp_path / f"{'x' * 251}.csv")
+        assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_pipe_gets_the_rows(self, row, tmp_path):
         pipe = tmp_path / "pipe"

@@ -191,6 +191,17 @@ def test_an_mbox(send, save, capsys):
     assert UserCreditPathway.objects.get(pk=second.pk).bounce_reason == "5.0.0 smtp; 550 No such person"
 
 
+@pytest.mark.parametrize("beginning", [b"", b"\n", b"\r\n\n", b"\xef\xbb\xbf"], ids=ascii)
+@pytest.mark.parametrize("line", [b"From x@y Mon Nov  2 07:00 2026\n", b"From - Mon Nov  2 07:00:00 2026 +0100\n"])
+def test_other_mboxes(line, beginning, send, tmp_path):
+    (first, mail), (second, other) = send(), send()
+    before = table()
+    path = tmp_path / "mbox"
+    path.write_bytes(beginning + b"".join(line + source + b"\n" for source in map(reports.postfix, (mail, other))))
+    call_command("record_bounces", str(path))
+    assert changed(before) == [first.pk, second.pk]
+
+
 @pytest.mark.parametrize("text", [b"From now on", b"\n\nFrom now on, this address is dead.\n\n"])
 def test_lines_that_begin_with_from(text, send, save, pipe, capsys):
     """A mail server that pipes a message puts such a line before it, but does not quote those in the message."""

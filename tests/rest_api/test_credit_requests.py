@@ -188,6 +188,7 @@ class TestFilters:
         assert found(institution="Northfield University") == found(user="halima") == [row.pk]
         # On every database, whether or not it ignores case.
         assert found(institution="northfield university") == found(user="Halima") == []
+        assert found(institution="  ") == found(user="  ") == []
 
     @pytest.mark.parametrize("text", ["🚀", "漢", "\0", "ÿ", "' OR 1=1"])
     @pytest.mark.parametrize("name", ["institution", "user"])

@@ -8,7 +8,8 @@ import threading
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, time
+from datetime import datetime, time
+from itertools import takewhile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -17,11 +18,11 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
-from tqdm import tqdm
 
 from credit_pathways.exports import COLUMNS, export_rows
-from credit_pathways.management.base import CreditPathwaysCommand
-from credit_pathways.models import Program, UserCreditPathway, UserCreditPathwayQuerySet
+from credit_pathways.management.base import CreditPathwaysCommand, is_terminal, progress_bar
+from credit_pathways.models import Program, UserCreditPathway, UserCreditPathwayQuerySet, is_storable_datetime
+from credit_pathways.sanitize import one_line
 
 
 def parse_aware_datetime(text: str) -> datetime:
@@ -31,11 +32,13 @@ def parse_aware_datetime(text: str) -> datetime:
         value = datetime.combine(day, time()) if day else parse_datetime(text)
         if value is not None:
             value = timezone.make_aware(value) if timezone.is_naive(value) else value
-            value.astimezone(UTC)  # raises OverflowError near the limits of the calendar
-            return value
+            if is_storable_datetime(value):
+                return value
     except (ValueError, OverflowError):
         pass
-    raise ArgumentTypeError(f"{text!r} is not a date or time; examples: 2026-11-22, 2026-11-22T09:00:00+01:00")
+    raise ArgumentTypeError(
+        f"{text!r} is not a date or time from 1900 to 2199; examples: 2026-11-22, 2026-11-22T09:00:00+01:00"
+    )
 
 
 class Command(CreditPathwaysCommand):
@@ -56,8 +59,9 @@ class Command(CreditPathwaysCommand):
             writer = csv.writer(file)
             # Without the byte order mark, spreadsheets guess another encoding.
             writer.writerow([f"\ufeff{COLUMNS[0]}", *COLUMNS[1:]])
-            total = requests.count() if sys.stderr.isatty() else None
-            writer.writerows(tqdm(export_rows(requests), desc="requests", total=total, disable=None))
+            total = requests.count() if is_terminal(sys.stderr) else None
+            rows = progress_bar(export_rows(requests), "requests", total)
+            writer.writerows(takewhile(lambda _row: self.output.error is None, rows))
 
 
 def _requests(options: dict[str, Any]) -> UserCreditPathwayQuerySet:
@@ -72,23 +76,28 @@ def _requests(options: dict[str, Any]) -> UserCreditPathwayQuerySet:
 
 @contextmanager
 def open_output(path: Path) -> Iterator[IO[str]]:
-    """Yield a file for ``path``. A device or a pipe is written to directly; the file behind a link is replaced."""
+    """
+    Yield a file for ``path``. The file behind a link is replaced.
+
+    A device, a pipe, or a file that is already open, such as ``/dev/stdout``, is written to directly.
+    """
     try:
-        if path.exists() and not path.is_file():
-            with path.open("w", encoding="utf-8", newline="") as file:
+        is_special = path.is_relative_to("/dev") or path.is_relative_to("/proc")
+        if is_special or (path.exists() and not path.is_file()):
+            with path.open("a", encoding="utf-8", newline="") as file:
                 yield file
         else:
             with exit_on_signals(), atomic_write(path.resolve()) as file:
                 yield file
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or no path at all
+        raise CommandError(f"{one_line(path)} cannot be written: {getattr(error, 'strerror', error)}.") from error
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[str]]:
     """Yield a temporary file, readable by its owner only, that replaces ``path`` if the block succeeds."""
     with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
     ) as file:
         try:
             yield file

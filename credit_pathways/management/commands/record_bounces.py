@@ -1,5 +1,6 @@
 """``manage.py record_bounces``: record bounced emails, from mail servers' reports (ADR 0021)."""
 
+import errno
 import mmap
 import re
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
@@ -28,7 +29,10 @@ STDIN = "-"
 
 #: The line before each message of an mbox. Python's ``mailbox`` also splits at lines such as "From now on,", which mail
 #: servers do not quote when they put such a line before a single message and pipe both into the command.
-FROM_LINE = re.compile(rb"^From [^\n]*\d\d:\d\d:\d\d[^\n]*\n", re.MULTILINE)
+FROM_LINE = re.compile(rb"(?:^|(?<=\xef\xbb\xbf))From [^\n]*\d\d:\d\d(:\d\d|[^\n]*\b\d{4}\b)[^\n]*\n", re.MULTILINE)
+
+#: What may come before the first message: a byte order mark, and empty lines.
+BEGINNING = re.compile(rb"(\xef\xbb\xbf)?[\r\n]*")
 
 #: EX_TEMPFAIL of sysexits.h: mail servers keep the message and try again.
 TEMPORARY_FAILURE = 75
@@ -46,8 +50,9 @@ class Command(CreditPathwaysCommand):
         "(RFC 3464) about this service's emails are skipped."
     )
 
-    # A failing check is no reason to return a report to its sender.
+    # Neither a failing check nor an output that cannot be written is a reason to return a report to its sender.
     requires_system_checks = []
+    is_output_required = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         help_text = "A path, or - for standard input, which is the default."
@@ -104,10 +109,16 @@ class Command(CreditPathwaysCommand):
             self.stdout.write(f"{name}: nothing to record (unknown, not sent, or already bounced)")
 
 
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer
+
+
 def _messages(file: str) -> Iterator[bytes]:
     """Yield the beginning of each message, from a copy, because a mail server may be appending to the file."""
     with NamedTemporaryFile() as copy:
-        with nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as original:
+        with nullcontext(_stdin()) if file == STDIN else Path(file).open("rb") as original:
             shutil.copyfileobj(original, copy)
         copy.flush()
         if copy.tell():
@@ -117,9 +128,10 @@ def _messages(file: str) -> Iterator[bytes]:
 
 def _split(content: mmap.mmap) -> Iterator[bytes]:
     """Yield the beginning of each message of an mbox, or of the only message."""
-    start = 0
-    for line in FROM_LINE.finditer(content) if FROM_LINE.match(content) else ():
-        if line.start():
+    beginning = BEGINNING.match(content)
+    start = first = beginning.end() if beginning else 0
+    for line in FROM_LINE.finditer(content, first) if FROM_LINE.match(content, first) else ():
+        if line.start() > first:
             yield content[start : min(line.start(), start + MAX_SIZE)]
         start = line.end()
     yield content[start : start + MAX_SIZE]

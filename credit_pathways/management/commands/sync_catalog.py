@@ -1,7 +1,6 @@
 """``manage.py sync_catalog``: copy a site's catalog from one of the sources in ``credit_pathways.catalog``."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
@@ -10,12 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import IntegrityError, OperationalError
 from django.template.defaultfilters import pluralize
-from tqdm import tqdm
 
 from credit_pathways.catalog import Catalog, CatalogError, sources
 from credit_pathways.catalog.sync import SyncResult, require_programs, synchronize
 from credit_pathways.database import matching, primary
-from credit_pathways.management.base import CreditPathwaysCommand
+from credit_pathways.management.base import CreditPathwaysCommand, progress_bar
 from credit_pathways.sanitize import one_line
 
 
@@ -46,12 +44,12 @@ class Command(CreditPathwaysCommand):
         try:
             result = synchronize(
                 site=site,
-                programs=_progress_bar(catalog.programs, "programs"),
-                pathways=_progress_bar(catalog.pathways, "pathways"),
+                programs=progress_bar(catalog.programs, "programs"),
+                pathways=progress_bar(catalog.pathways, "pathways"),
                 dry_run=options["dry_run"],
             )
         except CatalogError as error:
-            raise CommandError(f"Nothing was changed. {error}") from error
+            raise CommandError(f"Nothing was changed. {one_line(error)}") from error
         except (OperationalError, IntegrityError) as error:
             raise CommandError(
                 f"The database reported an error: {error}\nNothing was changed. Run the command again."
@@ -70,14 +68,18 @@ class Command(CreditPathwaysCommand):
     def _read(self, site: Site, options: dict[str, Any]) -> Catalog:
         """Read all of the catalog, so that the transaction that follows does not wait for another service."""
         given = {name: options[name] for name in self.readers if options[name] not in (None, False)}
+        if len(given) != 1:
+            raise CommandError("Name one source of the catalog.")
         [(name, value)] = given.items()
         try:
             catalog = self.readers[name](value, site)._asdict()
-            read = {kind: list(_progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()}
+            read = {kind: list(progress_bar(items, f"reading {kind}")) for kind, items in catalog.items()}
             if name != "from_credentials":  # which is in this database, so it is complete
                 require_programs(site, read["programs"])
         except CatalogError as error:
-            raise CommandError(f"Nothing was changed, because the catalog could not be read: {error}") from error
+            raise CommandError(
+                f"Nothing was changed, because the catalog could not be read: {one_line(error)}"
+            ) from error
         return Catalog(**read)
 
 
@@ -86,10 +88,6 @@ def _summary(result: SyncResult, *, dry_run: bool) -> str:
     retired = f" ({result.retired} retired)" if result.retired else ""
     summary = f"{changes} change{pluralize(changes)}{retired}{', not made (dry run)' if dry_run else ''}."
     return f"{summary} {skipped} item{pluralize(skipped)} skipped." if skipped else summary
-
-
-def _progress_bar(items: Iterable[Any], name: str) -> Iterable[Any]:
-    return tqdm(items, desc=name, disable=None)  # None: only on a terminal
 
 
 def _read_from_credentials(_value: Any, site: Site) -> Catalog:
