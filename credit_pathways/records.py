@@ -29,6 +29,9 @@ from .users import Learner, display_name, email_address
 
 log = logging.getLogger(__name__)
 
+#: More than 1 by what adding up weights may leave.
+MAX_FRACTION = 1 + 1e-9
+
 
 @dataclass(frozen=True)
 class CourseResult:
@@ -109,7 +112,7 @@ def _is_count(value: Any) -> bool:
 
 def _is_fraction(value: Any) -> bool:
     try:
-        return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
+        return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= MAX_FRACTION
     except InvalidOperation:  # NaN as a Decimal
         return False
 

@@ -34,7 +34,7 @@ def username(user: Learner) -> str:
 
 def email_address(user: Learner) -> str:
     """Return the learner's address, unchecked; empty if unknown."""
-    address = getattr(user, user.get_email_field_name(), "")
+    address = getattr(user, user.get_email_field_name() or "", "")
     return address if isinstance(address, str) else ""
 
 

@@ -74,6 +74,11 @@ INVALID = [
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/"}),
     ("E005", {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "record.example.com/{uuid}"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "nobody"}),
+    *(
+        ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": address})
+        for address in ("edX: Credit <r@x.example>", "r@x.example,", "mailto:r@x.example", "Registry: r@x.example;")
+    ),
+    ("E004", {"CREDIT_PATHWAYS_LINK_ROOT": "https://{domain}:bad"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "The\nRegistry <registry@example.com>"}),
     ("E003", {"CREDIT_PATHWAYS_REQUEST_RATE": b"15/minute"}),
     ("E006", {"CREDIT_PATHWAYS_FROM_ADDRESS": "a@example.com, b@example.com"}),
@@ -94,7 +99,8 @@ INVALID = [
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_ATTEMPTS": float("nan")}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": ""}),
     ("E009", {**CELERY, "CREDIT_PATHWAYS_CELERY_QUEUE": 5}),
-    ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None}),
+    ("W001", {"ACE_CHANNEL_DEFAULT_EMAIL": None, "ACE_CHANNEL_TRANSACTIONAL_EMAIL": None}),
+    ("W001", {"ACE_CHANNEL_TRANSACTIONAL_EMAIL": "braze_email"}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": "some"}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": "fail"}),
     ("E012", {"CREDIT_PATHWAYS_LEARNER_EMAILS": ["all"]}),
@@ -112,6 +118,9 @@ VALID = [
     {"CREDIT_PATHWAYS_LINK_ROOT": "https://credentials.example.com"},
     {"CREDIT_PATHWAYS_LINK_ROOT": "HTTP://credentials:18150"},
     {"CREDIT_PATHWAYS_RECORDS_URL": "", "CREDIT_PATHWAYS_PUBLIC_RECORD_URL": ""},
+    {"CREDIT_PATHWAYS_PUBLIC_RECORD_URL": "https://record.example.com/#/shared/{uuid}"},
+    {"CREDIT_PATHWAYS_RECORDS_URL": "https://record.example.com/#/"},
+    {"ACE_CHANNEL_DEFAULT_EMAIL": "braze_email"},
     {"CREDIT_PATHWAYS_RECORDS_URL": "https://record.example.com/"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "all"},
     {"CREDIT_PATHWAYS_LEARNER_EMAILS": "none"},
@@ -377,9 +386,11 @@ def test_w007_domain_of_a_site(domain, ids):
 
 
 @pytest.mark.django_db
-def test_domains_that_no_link_contains(settings):
+def test_domains_that_no_email_contains(settings):
     settings.CREDIT_PATHWAYS_LINK_ROOT = "https://credentials.example.org"
     Site.objects.update(domain="https://example.com")
+    assert check_ids(databases=["default"]) == ["W007"]
+    settings.CREDIT_PATHWAYS_FROM_ADDRESS = "registry@example.org"
     assert check_ids(databases=["default"], deploy=True) == []
 
 

@@ -78,6 +78,7 @@ def test_rounded_percent(fraction, percent):
 INVALID = {
     "percent_grade": [
         91,
+        10**5000,
         1.01,
         -0.1,
         math.nan,
@@ -97,13 +98,20 @@ INVALID = {
 class TestInvalidValues:
     """A host's invalid values are treated as unknown, logged once, and never break anything."""
 
-    @pytest.mark.parametrize(("name", "value"), [(name, value) for name in INVALID for value in INVALID[name]], ids=str)
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [(name, value) for name in INVALID for value in INVALID[name]],
+        ids=lambda value: type(value).__name__,
+    )
     def test_they_are_unknown_and_logged_once(self, name, value, caplog):
         _log_invalid.cache_clear()
         results = [replace(EARNED, **{name: value}) for _time in range(3)]
         assert {getattr(result, name) for result in results} == {None}
         [line] = [record for record in caplog.records if record.name == "credit_pathways.records"]
         assert line.getMessage() == f"the record source's CourseResult.{name} is invalid, so it is treated as unknown"
+
+    def test_a_sum_of_weights(self):
+        assert replace(EARNED, percent_grade=0.2 + 0.4 + 0.3 + 0.1).rounded_percent == 100
 
     def test_valid_values_are_kept(self, caplog):
         aware = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kathmandu"))

@@ -4,8 +4,7 @@ The admin of the catalog: which pathways are requestable, why not, and how often
 What a synchronization created is read-only, until staff choose *Manage here* (ADR 0019).
 """
 
-from collections.abc import Callable, Iterable
-from copy import copy
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -185,22 +184,6 @@ class CatalogAdmin(RowAdmin):
         if search_term and not _is_storable(self.model, self.search_fields[0], search_term):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        return self._log(super().log_addition, request, obj, message)
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        return self._log(super().log_change, request, obj, message)
-
-    def _log(self, log: Callable[..., Any], request: HttpRequest, row: Any, message: Any) -> Any:
-        """Add an entry to the history, whose table may not have all characters that the row's has."""
-        try:
-            with any_text():
-                return log(request, row, message)
-        except UnsupportedText:
-            named = copy(row)
-            setattr(named, self.search_fields[0], str(row).encode("ascii", "replace").decode())
-            return log(request, named, message)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Allow only the query parameters of the list's filters."""

@@ -1,5 +1,6 @@
 """The base class for the admins of rows that only learners create: read-only, and fast on large tables."""
 
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -63,8 +64,41 @@ class NewestFirstChangeList(ChangeList):
         return [name if ascending else f"-{name}" for name in fields]
 
 
+class AsciiRow:
+    """A row for an entry of the history, whose table may not have all characters that the row's, or a language, has."""
+
+    def __init__(self, row: Model) -> None:
+        self._row = row
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
+
+    def __str__(self) -> str:
+        return str(self._row).encode("ascii", "replace").decode()
+
+
+def _log(log: Callable[[Any], Any], rows: Iterable[Any]) -> Any:
+    try:
+        with database.any_text():
+            return log(rows)
+    except database.UnsupportedText:
+        return log([AsciiRow(row) for row in rows])
+
+
 class RowAdmin(admin.ModelAdmin):
-    """Refuses to carry out an action for what cannot be a row's id."""
+    """Keeps a history of every row, and refuses to carry out an action for what cannot be a row's id."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        log = super().log_addition
+        return _log(lambda rows: log(request, rows[0], message), [obj])
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        log = super().log_change
+        return _log(lambda rows: log(request, rows[0], message), [obj])
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        log = super().log_deletions
+        return _log(lambda rows: log(request, rows), queryset)
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not all(map(database.is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
@@ -103,6 +137,7 @@ class LearnerRowAdmin(RowAdmin):
         if "@" in term and has_field(model, model.get_email_field_name()):
             # Not iexact, which some collations of MySQL and MariaDB (utf8mb4_bin) take as exact.
             ids += _user_ids(Lower(model.get_email_field_name()), term.lower())
+            ids += _user_ids(F(model.get_email_field_name()), term)  # SQLite lowers only ASCII letters
         return Q(user__in=ids)
 
     def get_search_results(

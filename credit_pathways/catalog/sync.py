@@ -91,8 +91,8 @@ class PathwayItemSerializer(serializers.Serializer[Any]):
     org_name = TextField(max_length=255, validators=[validate_visible])
     email = serializers.EmailField(max_length=254, allow_blank=True, allow_null=True, default="")
     # Not all sources have these two. Without them, the row keeps its values.
-    description = serializers.CharField(allow_blank=True, allow_null=True, required=False)
-    destination_url = serializers.CharField(
+    description = TextField(allow_blank=True, allow_null=True, required=False)
+    destination_url = TextField(
         max_length=2000, allow_blank=True, allow_null=True, required=False, validators=[validate_web_address]
     )
     pathway_type = serializers.ChoiceField(Pathway.Type.choices)

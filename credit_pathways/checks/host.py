@@ -67,8 +67,9 @@ def check_databases() -> list[CheckMessage]:
 
 
 def check_email_channel() -> list[CheckMessage]:
-    """W001: edx-ace's default email channel is set and enabled."""
-    channel = getattr(settings, "ACE_CHANNEL_DEFAULT_EMAIL", None)
+    """W001: edx-ace's channel for transactional email, or else its default one, is enabled."""
+    names = ("ACE_CHANNEL_TRANSACTIONAL_EMAIL", "ACE_CHANNEL_DEFAULT_EMAIL")
+    channel = next(filter(None, (getattr(settings, name, None) for name in names)), None)
     if channel and channel in (getattr(settings, "ACE_ENABLED_CHANNELS", None) or []):
         return []
     text = "edx-ace has no email channel, so no credit request can be sent."
@@ -89,10 +90,11 @@ def check_urls() -> list[CheckMessage]:
 
 
 def _site_domains(databases: Iterable[str] | None) -> list[str]:
-    """Return the domains that links contain, unless their database is not to be checked, or not migrated yet."""
+    """Return the domains that emails contain; none if their database is not to be checked, or not migrated yet."""
     site = apps.get_model("sites.Site")
     alias = router.db_for_write(site)
-    if alias not in (databases or ()) or "{domain}" not in conf.link_root():
+    is_used = "{domain}" in conf.link_root() or not conf.from_address()
+    if alias not in (databases or ()) or not is_used:
         return []
     try:
         return list(site._default_manager.using(alias).values_list("domain", flat=True))

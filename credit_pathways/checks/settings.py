@@ -4,7 +4,7 @@ import gettext
 import inspect
 import math
 import re
-from email.utils import getaddresses
+from email import policy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,11 +83,11 @@ def check_request_rate() -> list[CheckMessage]:
 
 
 def _is_web_address(value: Any) -> bool:
-    """Return whether ``value`` is an HTTP address with a host, to which a path can be added."""
+    """Return whether ``value`` is an HTTP address with a host."""
     try:
         parts = urlsplit(str(value))
-        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
-    except ValueError:
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port, too
         return False
     return is_valid and not re.search(r"\s", str(value))
 
@@ -96,7 +96,7 @@ def check_link_root() -> list[CheckMessage]:
     """E004: links in emails start with a web address."""
     root = conf.link_root()
     example = str(root).replace("{domain}", "example.com")
-    if _is_web_address(example) and not {"{", "}"} & set(example):
+    if _is_web_address(example) and not set("{}?#") & set(example):
         return []
     hint = 'Set it to an address such as "https://{domain}" or "https://example.com/credentials".'
     return [_error(4, "LINK_ROOT", f"cannot be {root!r}", hint)]
@@ -124,12 +124,18 @@ def check_from_address() -> list[CheckMessage]:
     address = conf.from_address()
     try:
         if address:
-            [(_name, spec)] = getaddresses([str(address)])
-            validate_email(spec if str(address).isprintable() else "")
+            validate_email(_only_address(str(address)))
     except (ValidationError, ValueError):
         hint = 'Set it to one address, such as "registry@example.com".'
         return [_error(6, "FROM_ADDRESS", f"cannot be {address!r}", hint)]
     return []
+
+
+def _only_address(text: str) -> str:
+    """Return the address in ``text``, with or without a display name; empty if there is not exactly one."""
+    header: Any = policy.default.header_factory("From", text if text.isprintable() else "")
+    is_one = len(header.addresses) == 1 and header.groups[0].display_name is None and not header.defects
+    return header.addresses[0].addr_spec if is_one and not text.rstrip().endswith(",") else ""
 
 
 def check_email_language() -> list[CheckMessage]:

@@ -74,5 +74,7 @@ def _without_personal_data(reason: str, learner: Learner) -> str:
     text = _normalize(reason)
     for personal in map(_normalize, (full_name(learner), email_address(learner), username(learner))):
         if personal:
-            text = re.sub(rf"(?<!\w){re.escape(personal)}(?!\w)", "…", text, flags=re.IGNORECASE)
+            # A username that is a number is not replaced in a status code such as 5.1.1.
+            dot = "." if personal.isdecimal() else ""
+            text = re.sub(rf"(?<![\w{dot}]){re.escape(personal)}(?![\w{dot}])", "…", text, flags=re.IGNORECASE)
     return text[:_MAX_REASON_LENGTH]

@@ -4,19 +4,19 @@ import errno
 import os
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from tqdm import tqdm
 
 #: What ``call_command`` may get for an option without a value that was not given.
-FALSE = {"", "0", "false", "no", "off"}
+FALSE = {"", "0", "false", "n", "no", "off"}
 
 
 def is_terminal(stream: Any) -> bool:
-    """Return whether the stream, which may be closed, is a terminal."""
-    return stream is not None and stream.isatty()
+    """Return whether the stream is a terminal. It may be closed, or Celery's, which only writes to the log."""
+    return getattr(stream, "isatty", bool)()
 
 
 def progress_bar(items: Iterable[Any], name: str, total: int | None = None) -> Iterable[Any]:
@@ -26,50 +26,57 @@ def progress_bar(items: Iterable[Any], name: str, total: int | None = None) -> I
 
 class Output:
     """
-    Standard output or error, wherever it leads.
+    Standard output or error, or the stream that a caller has given.
 
-    It gets UTF-8, whatever the terminal's encoding. Once it cannot be written, or its reader has closed it, the rest is
-    dropped, so that a command can finish its work.
+    The standard streams get UTF-8, whatever the terminal's encoding. Once a stream cannot be written, or its reader has
+    closed it, the rest is dropped, so that a command can finish its work.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, find_stream: Callable[[], Any]) -> None:
+        self.find_stream = find_stream
         self.error: OSError | None = None
-
-    @property
-    def _stream(self) -> Any:
-        """``None`` if the process was started without it."""
-        return getattr(sys, self.name)
+        #: Whether the process ends with the command.
+        self.is_last = False
 
     def write(self, text: str) -> None:
-        if self.error is None and self._stream is not None:
+        stream = self.find_stream()
+        if self.error is None and stream is not None:
             try:
-                self._write(text.encode(errors="backslashreplace"))
+                _write(stream, text)
             except OSError as error:
                 self._drop(error)
-
-    def _write(self, content: bytes) -> None:
-        if (self._stream.encoding or "").lower() in {"utf-8", "utf8"} or not hasattr(self._stream, "buffer"):
-            self._stream.write(content.decode())
-        else:
-            self._stream.flush()
-            self._stream.buffer.write(content)
 
     def flush(self) -> None:
-        if self.error is None and self._stream is not None:
-            try:
-                self._stream.flush()
-            except OSError as error:
-                self._drop(error)
+        try:
+            if self.error is None:
+                getattr(self.find_stream(), "flush", bool)()
+        except OSError as error:
+            self._drop(error)
 
     def isatty(self) -> bool:
-        return is_terminal(self._stream)
+        return is_terminal(self.find_stream())
 
     def _drop(self, error: OSError) -> None:
         self.error = error
-        # Python flushes the standard streams once more when it exits.
-        if self._stream in (sys.__stdout__, sys.__stderr__):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        if self.is_last:  # Python flushes the standard streams once more when it exits
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.find_stream().fileno())
+
+
+def _write(stream: Any, text: str) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    is_standard = stream in (sys.stdout, sys.stderr) and hasattr(stream, "buffer")
+    if is_standard and encoding.lower() not in {"utf-8", "utf8"}:
+        stream.flush()
+        stream.buffer.write(text.encode(errors="backslashreplace"))
+    else:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _given(stream: Any) -> Output:
+    """Return the output of a caller's stream, which may be the ``stdout`` of another command."""
+    while isinstance(stream, OutputWrapper):
+        stream = stream._out
+    return stream if isinstance(stream, Output) else Output(lambda: stream)
 
 
 class CreditPathwaysCommand(BaseCommand):
@@ -79,13 +86,19 @@ class CreditPathwaysCommand(BaseCommand):
     is_output_required = True
 
     def __init__(self, stdout: Any = None, stderr: Any = None, **options: Any) -> None:
-        self.output = Output("stdout")
-        streams: list[Any] = [stdout or self.output, stderr or Output("stderr")]
+        self.output = _given(stdout) if stdout else Output(lambda: sys.stdout)
+        streams: list[Any] = [self.output, _given(stderr) if stderr else Output(lambda: sys.stderr)]
         super().__init__(*streams, **options)
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        self.output.is_last = True
+        super().run_from_argv(argv)
+
     def execute(self, *args: Any, **options: Any) -> str | None:
+        given = {name: _given(options[name]) for name in ("stdout", "stderr") if options.get(name)}
+        self.output = given.get("stdout", self.output)
         try:
-            result = super().execute(*args, **{**options, **self._converted(options)})
+            result = super().execute(*args, **{**options, **given, **self._converted(options)})
         except CommandError:
             if problem := self._problem_with_output():
                 self.stderr.write(problem)

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.sites.models import Site
 from django.db import DataError
 from django.test import Client
@@ -276,6 +276,9 @@ def test_a_history_that_cannot_store_the_name(admin_client, synced, monkeypatch)
     assert not is_synced(synced)
     assert LogEntry.objects.get().object_repr == "Donn?es"
     assert str(type(synced).objects.get()) == "Données"
+    admin_client.post(url(synced, "delete"), {"post": "yes"})
+    assert not type(synced).objects.exists()
+    assert LogEntry.objects.filter(action_flag=DELETION).get().object_repr == "Donn?es"
 
 
 class TestIdsThatAreNone:

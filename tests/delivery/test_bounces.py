@@ -49,6 +49,12 @@ class TestRecordBounce:
         row.user.get_full_name = lambda: f"{first_name} {last_name}"
         assert _without_personal_data(f"550 {quoted} rejected", row.user) == "550 … rejected"
 
+    @pytest.mark.parametrize("username", ["5", "1", "550"])
+    def test_a_username_that_is_a_number(self, row, username):
+        row.user.username = username
+        assert _without_personal_data(REASON, row.user).startswith("5.1.1 smtp; ")
+        assert _without_personal_data("5.1.1 user 77 unknown", type(row.user)(username="77")) == "5.1.1 user … unknown"
+
     @pytest.mark.parametrize("at", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
     def test_a_time_that_no_page_can_show(self, row, at, client, settings):
         settings.TIME_ZONE = "Asia/Tokyo"

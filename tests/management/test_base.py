@@ -9,9 +9,11 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
 from credit_pathways.management.commands import export_credit_requests
 from credit_pathways.models import Program
@@ -184,6 +186,54 @@ class TestReaderThatLeavesEarly:
         assert len(written) == 1
 
 
+class _FullDisk(StringIO):
+    """A file on a disk that is full."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left")
+
+
+class _Log:
+    """What Celery's workers have in place of the standard streams."""
+
+    def __init__(self):
+        self.lines = []
+
+    def write(self, text):
+        self.lines.append(text)
+
+
+class TestCallers:
+    @pytest.mark.django_db(transaction=True)
+    def test_a_celery_worker(self, learner, program, pathway, relay, monkeypatch):
+        factories.ProgramCertRecordFactory(user=learner, program=program)
+        factories.UserCreditPathwayFactory.create_batch(3, user=learner, program=program, pathway=pathway)
+        stream = _Log()
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        call_command("deliver_pending", older_than=0)
+        assert (len(relay.messages), len(stream.lines)) == (3, 4)
+
+    def test_a_command_that_passes_its_output_on(self, db, tmp_path, monkeypatch):
+        file = tmp_path / "catalog.json"
+        file.write_text(json.dumps({"programs": [program_item(title=TITLE)], "pathways": []}))
+        with (tmp_path / "out").open("w", encoding="cp1252") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            call_command("sync_catalog", file=file, stdout=OutputWrapper(stream))
+        assert "統計 🎓" in (tmp_path / "out").read_text(encoding="utf-8")
+
+    def test_an_output_that_cannot_be_written(self, db):
+        with pytest.raises(CommandError, match=r"The output cannot be written: No space left\."):
+            call_command("deliver_pending", older_than=0, stdout=_FullDisk())
+
+    def test_a_given_stream_of_another_encoding(self, db, tmp_path):
+        file = tmp_path / "catalog.json"
+        file.write_text(json.dumps({"programs": [program_item(title="é 統")], "pathways": []}))
+        with (tmp_path / "out").open("w", encoding="latin-1") as stream:
+            call_command("sync_catalog", file=file, stdout=stream)
+        assert "é \\u7d71" in (tmp_path / "out").read_text(encoding="latin-1")
+
+
 class TestClosedDescriptors:
     @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
     def test_the_work_is_done(self, demo, closed):
@@ -237,6 +287,13 @@ class TestExportToAFile:
         (tmp_path / "loop").symlink_to(tmp_path / "loop")
         with pytest.raises(CommandError, match="cannot be written"):
             self.export(f"{tmp_path}/{name}")
+
+    def test_a_file_in_memory_is_replaced(self, row):
+        with TemporaryDirectory(dir="/dev/shm") as folder:
+            path = Path(folder, "requests.csv")
+            for _time in range(2):
+                self.export(path)
+            assert path.read_text(encoding="utf-8").count("\ufeff") == 1
 
     def test_a_long_name(self, row, tmp_path):
         self.export(tmp_path / f"{'x' * 251}.csv")

@@ -202,6 +202,16 @@ def test_other_mboxes(line, beginning, send, tmp_path):
     assert changed(before) == [first.pk, second.pk]
 
 
+def test_a_line_of_many_times(send, tmp_path):
+    """Anybody can write to the address of bounces."""
+    row, mail = send()
+    path = tmp_path / "mbox"
+    path.write_bytes(SEPARATOR + reports.postfix(mail) + b"\nFrom " + b"00:00 " * 200_000 + b"\n")
+    call_command("record_bounces", str(path))
+    row.refresh_from_db()
+    assert row.bounced_at
+
+
 @pytest.mark.parametrize("text", [b"From now on", b"\n\nFrom now on, this address is dead.\n\n"])
 def test_lines_that_begin_with_from(text, send, save, pipe, capsys):
     """A mail server that pipes a message puts such a line before it, but does not quote those in the message."""

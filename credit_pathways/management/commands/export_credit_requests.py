@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,9 @@ from credit_pathways.exports import COLUMNS, export_rows
 from credit_pathways.management.base import CreditPathwaysCommand, is_terminal, progress_bar
 from credit_pathways.models import Program, UserCreditPathway, UserCreditPathwayQuerySet, is_storable_datetime
 from credit_pathways.sanitize import one_line
+
+#: A file that is already open.
+DESCRIPTOR = re.compile("/dev/(stdout|stderr|fd/)|/proc/")
 
 
 def parse_aware_datetime(text: str) -> datetime:
@@ -82,8 +86,7 @@ def open_output(path: Path) -> Iterator[IO[str]]:
     A device, a pipe, or a file that is already open, such as ``/dev/stdout``, is written to directly.
     """
     try:
-        is_special = path.is_relative_to("/dev") or path.is_relative_to("/proc")
-        if is_special or (path.exists() and not path.is_file()):
+        if DESCRIPTOR.match(str(path)) or (path.exists() and not path.is_file()):
             with path.open("a", encoding="utf-8", newline="") as file:
                 yield file
         else:

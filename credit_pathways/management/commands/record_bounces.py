@@ -29,7 +29,8 @@ STDIN = "-"
 
 #: The line before each message of an mbox. Python's ``mailbox`` also splits at lines such as "From now on,", which mail
 #: servers do not quote when they put such a line before a single message and pipe both into the command.
-FROM_LINE = re.compile(rb"(?:^|(?<=\xef\xbb\xbf))From [^\n]*\d\d:\d\d(:\d\d|[^\n]*\b\d{4}\b)[^\n]*\n", re.MULTILINE)
+FROM_LINE = re.compile(rb"(?:^|(?<=\xef\xbb\xbf))From [^\n]{,300}\n", re.MULTILINE)
+TIME_AND_YEAR = re.compile(rb"\d\d:\d\d(:\d\d|.*\b\d{4}\b)")
 
 #: What may come before the first message: a byte order mark, and empty lines.
 BEGINNING = re.compile(rb"(\xef\xbb\xbf)?[\r\n]*")
@@ -130,7 +131,10 @@ def _split(content: mmap.mmap) -> Iterator[bytes]:
     """Yield the beginning of each message of an mbox, or of the only message."""
     beginning = BEGINNING.match(content)
     start = first = beginning.end() if beginning else 0
-    for line in FROM_LINE.finditer(content, first) if FROM_LINE.match(content, first) else ():
+    is_mbox = any(TIME_AND_YEAR.search(line[0]) for line in [FROM_LINE.match(content, first)] if line)
+    for line in FROM_LINE.finditer(content, first) if is_mbox else ():
+        if not TIME_AND_YEAR.search(line[0]):
+            continue
         if line.start() > first:
             yield content[start : min(line.start(), start + MAX_SIZE)]
         start = line.end()
