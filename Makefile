@@ -115,7 +115,7 @@ package: $(VENV)/quality.stamp ## Build the distributions, install the wheel int
 	for list in sdist wheel; do \
 		for file in $$(git ls-files credit_pathways); do grep --quiet "^$$file$$" build/dist/$$list || exit 1; done; done
 	$(BIN)/python -m venv build/env
-	cp tests/support/installed_settings.py build/env
+	cp tests/support/installed_settings.py tests/support/installed_urls.py build/env
 	cd build/env && unset PYTHONPATH && bin/python -m pip install --quiet --disable-pip-version-check ../dist/*.whl && \
 		DJANGO_SETTINGS_MODULE=installed_settings bin/python -m django check --fail-level WARNING
 	rm -rf build

@@ -1,7 +1,7 @@
 """A minimal host, for the check of the installed package in ``make quality``. It may not import anything else."""
 
 SECRET_KEY = "installed"
-ROOT_URLCONF = "credit_pathways.urls"
+ROOT_URLCONF = "installed_urls"
 SITE_ID = 1
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
