@@ -1,6 +1,7 @@
 """``manage.py export_credit_requests``: write credit requests as CSV, in constant memory."""
 
 import csv
+import errno
 import os
 import re
 import signal
@@ -90,7 +91,10 @@ def open_output(path: Path) -> Iterator[IO[str]]:
             with path.open("a", encoding="utf-8", newline="") as file:
                 yield file
         else:
-            with exit_on_signals(), atomic_write(path.resolve()) as file:
+            target = path.resolve()
+            if target.is_symlink():  # a circle of links, about which Python 3.13 raises no error
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            with exit_on_signals(), atomic_write(target) as file:
                 yield file
     except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or no path at all
         raise CommandError(f"{one_line(path)} cannot be written: {getattr(error, 'strerror', error)}.") from error
