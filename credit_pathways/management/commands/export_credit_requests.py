@@ -91,13 +91,17 @@ def open_output(path: Path) -> Iterator[IO[str]]:
             with path.open("a", encoding="utf-8", newline="") as file:
                 yield file
         else:
-            target = path.resolve()
-            if target.is_symlink():  # a circle of links, about which Python 3.13 raises no error
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            with exit_on_signals(), atomic_write(target) as file:
+            with exit_on_signals(), atomic_write(_behind_links(path)) as file:
                 yield file
     except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or no path at all
         raise CommandError(f"{one_line(path)} cannot be written: {getattr(error, 'strerror', error)}.") from error
+
+
+def _behind_links(path: Path) -> Path:
+    target = path.resolve()
+    if target.is_symlink():  # a circle of links, about which Python 3.13 raises no error
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
 
 
 @contextmanager
