@@ -7,12 +7,12 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import CheckMessage, Warning
 from django.core.mail.backends.smtp import EmailBackend
 from django.utils.module_loading import import_string
 
 from .. import conf
-from .settings import check_limits
+from .settings import check_limits, setting_error
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -43,13 +43,7 @@ def check_celery() -> list[CheckMessage]:
         from celery import current_app
     except ImportError:
         hint = "Run pip install credit-pathways[celery]."
-        return [
-            Error(
-                "CREDIT_PATHWAYS_DELIVERY is 'celery', but Celery is not installed.",
-                hint=hint,
-                id="credit_pathways.E008",
-            )
-        ]
+        return [setting_error(8, "DELIVERY", "is 'celery', but Celery is not installed", hint)]
     if current_app.conf.broker_url or current_app.conf.broker_write_url:
         return [] if check_limits() else _check_visibility_timeout(current_app.conf)
     hint = "Set CELERY_BROKER_URL, and import your Celery app in the __init__.py of your project package."

@@ -23,7 +23,8 @@ from .. import conf
 EMAIL_SUBJECT = "Credit request %(request_number)s from %(learner_name)s: %(program_title)s"
 
 
-def _error(number: int, setting: str, problem: str, hint: str) -> Error:
+def setting_error(number: int, setting: str, problem: str, hint: str) -> Error:
+    """Return the error E001 to E999 about one of the app's settings."""
     return Error(f"CREDIT_PATHWAYS_{setting} {problem}.", hint=hint, id=f"credit_pathways.E{number:03}")
 
 
@@ -33,13 +34,15 @@ def check_record_source() -> list[CheckMessage]:
     try:
         source = import_string(path)
     except (ImportError, AttributeError, TypeError) as error:
-        return [_error(1, "RECORD_SOURCE", f"cannot be imported: {error}", "Set it to the dotted path of a class.")]
+        return [
+            setting_error(1, "RECORD_SOURCE", f"cannot be imported: {error}", "Set it to the dotted path of a class.")
+        ]
     methods = ("progress", "programs", "site_configuration", "learner_language")
     is_complete = all(callable(getattr(source, name, None)) for name in methods) and not inspect.isabstract(source)
     if isinstance(source, type) and is_complete:
         return []
     hint = "Set it to a subclass of credit_pathways.records.RecordSource."
-    return [_error(1, "RECORD_SOURCE", f"is {path!r}, which is not a record source", hint)]
+    return [setting_error(1, "RECORD_SOURCE", f"is {path!r}, which is not a record source", hint)]
 
 
 def check_delivery() -> list[CheckMessage]:
@@ -47,7 +50,7 @@ def check_delivery() -> list[CheckMessage]:
     if conf.delivery() in conf.DELIVERY_MODES:
         return []
     hint = f"Set it to {' or '.join(map(repr, conf.DELIVERY_MODES))}."
-    return [_error(2, "DELIVERY", f"cannot be {conf.delivery()!r}", hint)]
+    return [setting_error(2, "DELIVERY", f"cannot be {conf.delivery()!r}", hint)]
 
 
 def check_limits() -> list[CheckMessage]:
@@ -60,14 +63,14 @@ def check_limits() -> list[CheckMessage]:
         return errors
     queue = conf.celery_queue()
     if not isinstance(queue, str) or not queue:
-        errors.append(_error(9, "CELERY_QUEUE", f"cannot be {queue!r}", "Set it to the name of a queue."))
+        errors.append(setting_error(9, "CELERY_QUEUE", f"cannot be {queue!r}", "Set it to the name of a queue."))
     return [*errors, *_check_limit("BACKOFF", conf.celery_backoff(), 0)]
 
 
 def _check_limit(name: str, value: Any, minimum: int) -> list[CheckMessage]:
     if type(value) in {int, float} and minimum <= value < math.inf:
         return []
-    return [_error(9, f"CELERY_{name}", f"cannot be {value!r}", f"Set it to a number not less than {minimum}.")]
+    return [setting_error(9, f"CELERY_{name}", f"cannot be {value!r}", f"Set it to a number not less than {minimum}.")]
 
 
 def check_request_rate() -> list[CheckMessage]:
@@ -79,7 +82,7 @@ def check_request_rate() -> list[CheckMessage]:
         is_valid = False
     if is_valid:
         return []
-    return [_error(3, "REQUEST_RATE", f"cannot be {rate!r}", 'Set it to a rate such as "15/minute", or None.')]
+    return [setting_error(3, "REQUEST_RATE", f"cannot be {rate!r}", 'Set it to a rate such as "15/minute", or None.')]
 
 
 def _is_web_address(value: Any) -> bool:
@@ -99,7 +102,7 @@ def check_link_root() -> list[CheckMessage]:
     if _is_web_address(example) and not set("{}?#") & set(example):
         return []
     hint = 'Set it to an address such as "https://{domain}" or "https://example.com/credentials".'
-    return [_error(4, "LINK_ROOT", f"cannot be {root!r}", hint)]
+    return [setting_error(4, "LINK_ROOT", f"cannot be {root!r}", hint)]
 
 
 def check_public_record_url() -> list[CheckMessage]:
@@ -108,7 +111,7 @@ def check_public_record_url() -> list[CheckMessage]:
     if not url or ("{uuid}" in str(url) and _is_web_address(str(url).replace("{uuid}", ""))):
         return []
     hint = 'Set it to a URL such as "https://record.example.com/shared/{uuid}".'
-    return [_error(5, "PUBLIC_RECORD_URL", f"cannot be {url!r}", hint)]
+    return [setting_error(5, "PUBLIC_RECORD_URL", f"cannot be {url!r}", hint)]
 
 
 def check_records_url() -> list[CheckMessage]:
@@ -116,7 +119,9 @@ def check_records_url() -> list[CheckMessage]:
     url = conf.records_url()
     if not url or _is_web_address(url):
         return []
-    return [_error(15, "RECORDS_URL", f"cannot be {url!r}", 'Set it to a URL such as "https://record.example.com/".')]
+    return [
+        setting_error(15, "RECORDS_URL", f"cannot be {url!r}", 'Set it to a URL such as "https://record.example.com/".')
+    ]
 
 
 def check_from_address() -> list[CheckMessage]:
@@ -127,7 +132,7 @@ def check_from_address() -> list[CheckMessage]:
             validate_email(_only_address(str(address)))
     except (ValidationError, ValueError):
         hint = 'Set it to one address, such as "registry@example.com".'
-        return [_error(6, "FROM_ADDRESS", f"cannot be {address!r}", hint)]
+        return [setting_error(6, "FROM_ADDRESS", f"cannot be {address!r}", hint)]
     return []
 
 
@@ -160,4 +165,4 @@ def check_learner_emails() -> list[CheckMessage]:
     if conf.learner_emails() in conf.LEARNER_EMAILS:
         return []
     hint = f"Set it to {', '.join(map(repr, conf.LEARNER_EMAILS))}."
-    return [_error(12, "LEARNER_EMAILS", f"cannot be {conf.learner_emails()!r}", hint)]
+    return [setting_error(12, "LEARNER_EMAILS", f"cannot be {conf.learner_emails()!r}", hint)]

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import django_filters
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import IntegerField
@@ -14,15 +13,6 @@ from ..models import MAX_DATETIME, MAX_ID, MIN_DATETIME, Pathway, UserCreditPath
 from ..shortcuts import find_learner
 
 _IN_RANGE: dict[str, Any] = {"validators": [MinValueValidator(MIN_DATETIME), MaxValueValidator(MAX_DATETIME)]}
-
-
-def is_datetime(text: Any) -> bool:
-    """Return whether ``text`` is an aware datetime between ``MIN_DATETIME`` and ``MAX_DATETIME``."""
-    try:
-        value = parse_datetime(str(text))
-        return value is not None and MIN_DATETIME <= value <= MAX_DATETIME
-    except (TypeError, ValueError, OverflowError):  # no time zone, or no such day
-        return False
 
 
 class CreditRequestFilter(FilterSet):

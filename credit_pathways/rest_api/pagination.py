@@ -12,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ..database import is_id
-from ..models import UserCreditPathway
-from .filters import is_datetime
+from ..models import UserCreditPathway, is_storable_datetime
 
 
 class CreditRequestPagination(CursorPagination):
@@ -52,27 +51,28 @@ class CreditRequestPagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor:
         """Decode the cursor. Raise ``NotFound`` also for a forged position, which could be an error in the database."""
         cursor = super().decode_cursor(request) or Cursor(0, reverse=False, position=None)
-        if cursor.position is not None and not _is_position(str(cursor.position)):
+        if cursor.position is not None and _parse_position(str(cursor.position)) is None:
             raise NotFound(self.invalid_cursor_message)
         return cursor
-
-
-def _is_position(text: str) -> bool:
-    created, _space, pk = text.partition(" ")
-    return is_datetime(created) and is_id(pk)
 
 
 def _rows_from(queryset: QuerySet[UserCreditPathway], cursor: Cursor) -> QuerySet[UserCreditPathway]:
     """Return the rows after the cursor's position, newest first or, if it is reversed, before it, oldest first."""
     comparison, sign = ("gt", "") if cursor.reverse else ("lt", "-")
-    if cursor.position is not None:
-        created, pk = _position(str(cursor.position))
+    if position := _parse_position(str(cursor.position)):
+        created, pk = position
         # Not one condition with "or", for which databases would not read a range of the index.
         same_time = {"created": created, f"pk__{'lte' if cursor.reverse else 'gte'}": pk}
         queryset = queryset.filter(**{f"created__{comparison}e": created}).exclude(**same_time)
     return queryset.order_by(f"{sign}created", f"{sign}pk")
 
 
-def _position(text: str) -> tuple[datetime | None, int]:
-    created, _space, pk = text.partition(" ")
-    return parse_datetime(created), int(pk)
+def _parse_position(text: str) -> tuple[datetime, int] | None:
+    """Return the time and the id of the row that a cursor names, or ``None`` if no row can have them."""
+    time, _space, pk = text.partition(" ")
+    try:
+        created = parse_datetime(time)
+        is_valid = is_storable_datetime(created) and is_id(pk)
+    except (ValueError, OverflowError):  # no such day
+        return None
+    return (created, int(pk)) if created and is_valid else None
